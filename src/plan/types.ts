@@ -1,0 +1,122 @@
+/**
+ * A plan as the rest of ferry sees it: typed, resolved (paths absolute, variables expanded, units as numbers) and deeply
+ * frozen. `load.ts` makes it; nobody else does.
+ */
+export interface Plan {
+  readonly apiVersion: 'ferry/v1';
+  readonly name: string;
+  /** Absolute path of the file that it was read from. */
+  readonly file: string;
+  /**
+   * `sha256:…` over the canonical JSON of the expanded document with every default filled in. Paths count as they stand in the
+   * document (relative ones stay relative), so that a plan has one digest wherever it is checked out.
+   */
+  readonly digest: string;
+  /** `sha256:…` over stores, partitions and exclude alone: what decides where an object goes. */
+  readonly routing: string;
+  readonly residency: { readonly zone: readonly string[] };
+  /** Where ferry itself runs; its bytes pass through there. */
+  readonly runner: { readonly jurisdiction: string } | undefined;
+  readonly stores: Readonly<Record<string, StoreSpec>>;
+  readonly partitions: readonly PartitionSpec[];
+  readonly exclude: readonly ExcludeSpec[];
+  readonly unassigned: 'refuse' | 'allow';
+  readonly verify: 'readback' | 'attested';
+  readonly finish: Finish;
+  readonly tombstone: { readonly holdMs: number; readonly approvals: number };
+  readonly limits: Limits;
+}
+
+export type Finish = 'copied' | 'verified' | 'tombstoned';
+
+export interface Limits {
+  /** Objects in work at once; 1 to 1,024. */
+  readonly concurrency: number;
+  /** Bytes a second that are read from sources, or `undefined` for no limit. */
+  readonly bandwidth: number | undefined;
+  /** Requests a second to any one store, or `undefined` for no limit. */
+  readonly requests: number | undefined;
+}
+
+export type StoreSpec = FileStoreSpec | S3StoreSpec;
+
+interface AnyStoreSpec {
+  readonly name: string;
+  /** ISO 3166-1 alpha-2. */
+  readonly jurisdiction: string;
+}
+
+export interface FileStoreSpec extends AnyStoreSpec {
+  readonly type: 'file';
+  /** Absolute. */
+  readonly path: string;
+}
+
+export interface S3StoreSpec extends AnyStoreSpec {
+  readonly type: 's3';
+  /** `https://host[:port]`; `undefined` for AWS itself. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly bucket: string;
+  /** Keys of the store are relative to it; `""` for the whole bucket. */
+  readonly prefix: string;
+  /** `undefined` means: path style when an endpoint is given. */
+  readonly pathStyle: boolean | undefined;
+  readonly credentials: CredentialsSpec;
+}
+
+export type CredentialsSpec =
+  | {
+      readonly from: 'env';
+      readonly accessKeyIdEnv: string;
+      readonly secretAccessKeyEnv: string;
+      readonly sessionTokenEnv: string | undefined;
+    }
+  | { readonly from: 'profile'; readonly profile: string }
+  | { readonly from: 'default' };
+
+export interface PartitionSpec {
+  readonly name: string;
+  /** Names of stores. */
+  readonly from: string;
+  readonly to: string;
+  readonly select: Selector;
+}
+
+export interface ExcludeSpec {
+  readonly from: string;
+  readonly select: Selector;
+  readonly reason: string;
+}
+
+export type Selector =
+  | { readonly by: 'prefix'; readonly prefix: string }
+  | {
+      readonly by: 'pattern';
+      readonly pattern: string;
+      /** Every named capture must be one of its values. */
+      readonly where: Readonly<Record<string, readonly string[]>>;
+      readonly shard: Shard | undefined;
+    }
+  | { readonly by: 'manifest' /** Absolute. */; readonly path: string; readonly format: ManifestFormat };
+
+/** `hash(capture) % modulus in from..to`, both ends included. */
+export interface Shard {
+  readonly capture: string;
+  readonly modulus: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export type ManifestFormat = 'ndjson' | 'csv' | 'lines';
+
+/** One thing wrong with a plan file. Lines and columns count from 1. */
+export interface PlanProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** `partitions[1].select.where.country[0]`; empty for the whole document. */
+  readonly path: string;
+  /** What is wrong and what was expected. Never a value that could be a secret. */
+  readonly message: string;
+}

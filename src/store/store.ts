@@ -1,0 +1,216 @@
+/**
+ * The port to a place that holds objects, and its contract. Adapters: `file`, `s3`, `memory`. Retry, rate limits, the
+ * egress guard and fault injection wrap a `Store`; an adapter knows none of them and tries each request once.
+ *
+ * ## What holds for every adapter
+ * - **Keys** are opaque, well-formed strings: equal only if their UTF-8 bytes are. A key that the store cannot hold is
+ *   refused with `StoreError` of kind `key` before anything is touched. Nothing outside the store's own folder or prefix
+ *   is ever read or written, whatever the key.
+ * - **Revisions** are opaque strings that name one state of one key. Two equal revisions of a key mean that nobody wrote
+ *   bytes between them; after any write of other bytes the revision differs. They are comparable only within one store.
+ * - **Writes are atomic**: a reader sees the old object, none, or the whole new one. `create`, `replace` and `reinstate`
+ *   have reached the disk (or were acknowledged by the server) before they resolve.
+ * - **A crash** at any await leaves either the state before or the state after, and perhaps scratch that no listing shows;
+ *   `sweep` removes scratch. `replace` may be cut between hiding the old bytes and showing the new: the key is then absent
+ *   in `head`, its bytes are whole under the `kept` token that `keptToken` foretells, and `replace` called again completes.
+ * - **Retry**: every method may be called again after any error. A conditional write whose answer was lost finds its own
+ *   effect on the second call and fails with `exists` or `precondition`; the caller compares and decides.
+ * - **Errors** are `StoreError`; `kind` tells whether trying again can help. Nothing is swallowed.
+ * - **Streams** are pulled, never pushed: at most a few chunks are held. Abort ends everything promptly by rejecting.
+ */
+export interface Store {
+  /** The name in the plan. */
+  readonly name: string;
+  readonly kind: StoreKind;
+  /** For people and logs, without secrets: `file:///srv/legacy`, `s3://host:9000/bucket/prefix`. */
+  readonly location: string;
+
+  /** Checks that the store is there and may be used: a folder that exists, a bucket that answers. `create` makes a missing folder. */
+  open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void>;
+
+  /**
+   * All objects whose key starts with `prefix` and sorts after `after`, in UTF-8 byte order where the server keeps it, page by
+   * page. A page can be empty and not the last. Ferry's own scratch and kept bytes are not listed; tombstones are, as objects.
+   * An entry that the store has but that cannot be an object (a link, a socket, a name that is no UTF-8) is listed with `unusable`.
+   */
+  list(options: ListOptions): AsyncIterable<readonly ListEntry[]>;
+
+  /** One object's facts, or `undefined` where there is none. */
+  head(key: string, options?: CallOptions): Promise<ObjectHead | undefined>;
+
+  /**
+   * Opens one object for reading; `head` is of the very bytes that the body gives. The body throws `changed` when the object was
+   * written while it was read, and `cut` when it ends early. Whoever opens a body reads it to its end or calls `discard`.
+   *
+   * @throws StoreError `absent` where there is no such object.
+   */
+  read(key: string, options?: CallOptions): Promise<ObjectReader>;
+
+  /**
+   * Writes an object where none is. Never overwrites, whoever else writes at the same moment.
+   *
+   * @throws StoreError `exists` where something is; `digest` when the store found other bytes than `sha256` says.
+   */
+  create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead>;
+
+  /**
+   * Compare-and-swap: puts new bytes where the object still has `revision`. Where the store can keep the old bytes, they stay
+   * under `kept` until purged.
+   *
+   * @throws StoreError `precondition` when the object is another one by now; nothing has changed then.
+   */
+  replace(key: string, revision: string, body: Uint8Array, options: WriteOptions): Promise<Replaced>;
+
+  /** The token under which `replace` would keep the bytes of this revision; `undefined` where the store keeps none. */
+  keptToken(key: string, revision: string): string | undefined;
+
+  /** Facts of kept bytes, or `undefined` when there are none under that token. The revision is the one before `replace`, if unchanged. */
+  headKept(key: string, kept: string, options?: CallOptions): Promise<ObjectHead | undefined>;
+
+  /**
+   * Undoes a `replace`: the kept bytes become the object again, provided that the object there now has `revision` (or is absent,
+   * where `revision` is `undefined`).
+   *
+   * @throws StoreError `precondition` when the object there is another one; `absent` when nothing is kept under the token.
+   */
+  reinstate(key: string, revision: string | undefined, kept: string, options?: CallOptions): Promise<ObjectHead>;
+
+  /** Removes the object if it still has `revision`; for probes. @throws StoreError `precondition` when it is another one. */
+  remove(key: string, revision: string, options?: CallOptions): Promise<void>;
+
+  /** Removes scratch of dead writers of this state directory. Never touches objects or kept bytes. */
+  sweep(): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export type StoreKind = 'file' | 's3' | 'memory';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ListOptions extends CallOptions {
+  readonly prefix?: string;
+  /** Only keys that sort after this one: a listing goes on where it was. */
+  readonly after?: string;
+}
+
+export interface ListEntry {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly revision: string;
+  /** Last write as the store tells it, in milliseconds since 1970. */
+  readonly modified: number;
+  /** Why this entry cannot be read as an object; then size and revision mean nothing. */
+  readonly unusable?: string;
+}
+
+export interface ObjectHead extends ListEntry {
+  /** SHA-256 of the whole object as hex, only where the store itself computed or checked it. */
+  readonly sha256?: string;
+  readonly attributes: Attributes;
+}
+
+/** What an object carries beside its bytes. Names after the S3 API's PutObject. */
+export interface Attributes {
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly contentLanguage?: string;
+  readonly contentDisposition?: string;
+  readonly cacheControl?: string;
+  /** User metadata: lower-case names without the `x-amz-meta-` prefix. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Whole bytes, or a source of chunks that can be read once. */
+export type Body = Uint8Array | AsyncIterable<Uint8Array>;
+
+export interface ObjectReader {
+  readonly head: ObjectHead;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Releases the connection or file of a body that will not be read to its end. */
+  discard(): Promise<void>;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Bytes that the body holds. */
+  readonly size: number;
+  /** Hex SHA-256 of the body where it is known before: the store then refuses other bytes. */
+  readonly sha256?: string;
+  readonly attributes?: Attributes;
+}
+
+export interface Replaced {
+  readonly head: ObjectHead;
+  /** Where the old bytes are; absent when the store overwrote them. */
+  readonly kept?: string;
+}
+
+/**
+ * - `absent`: no such object; `exists`: there is one already; `precondition`: it is not the one expected
+ * - `changed`: written while it was read; `cut`: the body ended early; `digest`: the store saw other bytes (all may be tried again)
+ * - `throttled`: slow down; `transient`: a fault that passes; `unreachable`: no connection (all may be tried again)
+ * - `denied`: no right to; `key`: the store cannot hold that key; `unsupported`: not a thing this store does; `missing`: no such
+ *   folder or bucket; `full`: no room; `other`: anything else, as the server told it
+ */
+export type StoreErrorKind =
+  | 'absent'
+  | 'exists'
+  | 'precondition'
+  | 'changed'
+  | 'cut'
+  | 'digest'
+  | 'throttled'
+  | 'transient'
+  | 'unreachable'
+  | 'denied'
+  | 'key'
+  | 'unsupported'
+  | 'missing'
+  | 'full'
+  | 'other';
+
+export interface StoreErrorInit {
+  readonly kind: StoreErrorKind;
+  readonly store: string;
+  readonly op: string;
+  readonly key?: string;
+  readonly why: string;
+  readonly cause?: unknown;
+}
+
+/** A request to a store that did not do what was asked. The message names store, operation, key and reason; never a secret. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly kind: StoreErrorKind;
+  readonly store: string;
+  readonly op: string;
+  readonly key: string | undefined;
+  readonly why: string;
+
+  constructor(init: StoreErrorInit) {
+    const on = init.key === undefined ? '' : ` ${JSON.stringify(init.key)}`;
+    super(`${init.store}: ${init.op}${on}: ${init.why}`, init.cause === undefined ? {} : { cause: init.cause });
+    this.kind = init.kind;
+    this.store = init.store;
+    this.op = init.op;
+    this.key = init.key;
+    this.why = init.why;
+  }
+
+  /** Whether the same call may succeed later without anyone mending anything. */
+  get passing(): boolean {
+    return PASSING.has(this.kind);
+  }
+}
+
+const PASSING: ReadonlySet<StoreErrorKind> = new Set([
+  'changed',
+  'cut',
+  'digest',
+  'throttled',
+  'transient',
+  'unreachable',
+]);
