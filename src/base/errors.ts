@@ -46,3 +46,10 @@ export class FerryError extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** An error as `--json` documents show it. */
+export function errorDocument(error: unknown): Readonly<Record<string, string>> {
+  if (!(error instanceof FerryError)) return { why: messageOf(error) };
+  const { fault, op, subject, why, hint } = error;
+  return { fault, op, subject, why, hint };
+}

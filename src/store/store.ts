@@ -59,7 +59,7 @@ export interface Store {
    *
    * @throws StoreError `precondition` when the object is another one by now; nothing has changed then.
    */
-  replace(key: string, revision: string, body: Uint8Array, options: WriteOptions): Promise<Replaced>;
+  replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced>;
 
   /** The token under which `replace` would keep the bytes of this revision; `undefined` where the store keeps none. */
   keptToken(key: string, revision: string): string | undefined;

@@ -1,0 +1,101 @@
+import { closeStores, openStores } from '../../engine/stores.ts';
+import { Ledger } from '../../ledger/ledger.ts';
+import { planDigest } from '../../migration/chain.ts';
+import { estimateSeconds } from '../../migration/estimate.ts';
+import { type Survey, survey } from '../../migration/survey.ts';
+import { openRouter } from '../../plan/router.ts';
+import type { Plan } from '../../plan/types.ts';
+import { formatBytes, formatDuration } from '../../plan/units.ts';
+import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { findingLine } from '../plan-file.ts';
+import { openPlan, retryPolicy } from '../session.ts';
+import { table } from '../table.ts';
+
+/** `ferry plan PLAN`: the dry run. Changes nothing in any store and nothing in the ledger. */
+export async function planCommand(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
+  const { plan, findings, stateDir } = await openPlan(file, options, io);
+  const ledger = Ledger.read(stateDir);
+  const stores = await openStores(plan, { env: io.env, retry: retryPolicy(io), makeCentres: false, signal: io.stop });
+  const router = await openRouter(plan);
+  try {
+    const found = await survey({ plan, stores, router, ledger, signal: io.stop });
+    const all = [...findings, ...coverageFindings(plan, found)];
+    const document = documentOf(plan, found, all);
+    io.document(document);
+    io.print(render(plan, found, document.digest, document.estimate.seconds));
+    for (const finding of findings) io.tell(findingLine(finding));
+    return 'done';
+  } finally {
+    router.close();
+    await closeStores(stores);
+    ledger?.close();
+  }
+}
+
+function documentOf(plan: Plan, found: Survey, findings: readonly object[]) {
+  const objects = found.partitions.reduce((sum, partition) => sum + partition.objects, 0);
+  const bytes = found.partitions.reduce((sum, partition) => sum + partition.bytes, 0);
+  return {
+    plan: plan.name,
+    digest: planDigest(plan, found.inventories),
+    planDigest: plan.digest,
+    inventories: found.inventories,
+    totals: { objects, bytes },
+    partitions: found.partitions,
+    unassigned: found.unassigned,
+    excluded: found.excluded,
+    findings,
+    estimate: { seconds: estimateSeconds(plan, found.toMove), ...found.toMove },
+  };
+}
+
+function coverageFindings(
+  plan: Plan,
+  found: Survey,
+): { rule: string; severity: string; subject: string; message: string }[] {
+  const findings = [];
+  if (found.unassigned.objects > 0) {
+    const severity = plan.unassigned === 'allow' ? 'warning' : 'error';
+    const message = `${found.unassigned.objects} objects are in no partition and no exclude`;
+    findings.push({ rule: 'coverage', severity, subject: 'partitions', message });
+  }
+  for (const [index, { name, conflicts }] of found.partitions.entries()) {
+    if (conflicts === 0) continue;
+    const message = `${conflicts} objects of ${name} would end as conflicts: the centre holds other bytes, or they cannot be read`;
+    findings.push({ rule: 'conflict', severity: 'warning', subject: `partitions[${index}]`, message });
+  }
+  return findings;
+}
+
+function render(plan: Plan, found: Survey, digest: string, seconds: number): string {
+  const rows = found.partitions.map((partition) => [
+    partition.name,
+    `${partition.from} -> ${partition.to}`,
+    String(partition.objects),
+    formatBytes(partition.bytes),
+    String(partition.alreadyThere),
+    String(partition.conflicts),
+  ]);
+  const lines = [
+    `Plan ${plan.name}: dry run, nothing is changed`,
+    '',
+    table(['partition', 'way', 'objects', 'bytes', 'already there', 'conflicts'], rows),
+    '',
+    `excluded: ${found.excluded.objects} objects, ${formatBytes(found.excluded.bytes)}`,
+    `unassigned: ${found.unassigned.objects} objects, ${formatBytes(found.unassigned.bytes)}`,
+    ...found.unassigned.sample.map((key) => `  ${JSON.stringify(key)}`),
+    ...found.partitions.flatMap((partition) =>
+      partition.conflictSample.map((key) => `conflict in ${partition.name}: ${JSON.stringify(key)}`),
+    ),
+    `to move: ${found.toMove.objects} objects, ${formatBytes(found.toMove.bytes)}, about ${formatDuration(seconds * 1000)}`,
+    `finish: ${plan.finish}, verify: ${plan.verify}`,
+    `digest: ${digest}`,
+  ];
+  if (found.unassigned.objects > 0 && plan.unassigned === 'refuse') {
+    lines.push(
+      '',
+      '`run` will refuse while objects are unassigned: add a partition or an exclude for them, or say `unassigned: allow`.',
+    );
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,120 @@
+import { errorDocument, FerryError } from '../../base/errors.ts';
+import type { Listener } from '../../engine/events.ts';
+import type { Moved } from '../../engine/local.ts';
+import { migrate } from '../../engine/migrate.ts';
+import { type Summary, summarise } from '../../migration/summary.ts';
+import { openRouter } from '../../plan/router.ts';
+import type { Finish, Plan } from '../../plan/types.ts';
+import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { logListener } from '../log-listener.ts';
+import { type ProgressMode, startProgress } from '../progress/progress.ts';
+import { openPlan, retryPolicy, type Session, withSession } from '../session.ts';
+import { renderSummary, verdictOf } from '../summary-text.ts';
+
+export interface RunOptions extends GlobalOptions {
+  readonly until?: Finish;
+  readonly partition?: readonly string[];
+  readonly progress: ProgressMode;
+}
+
+/** `ferry run PLAN`: takes every object to `finish`, and goes on where it was after any stop. */
+export async function run(file: string, options: RunOptions, io: Io): Promise<Verdict> {
+  const opened = await openPlan(file, options, io);
+  const { plan } = opened;
+  const partitions = chosen(plan, options.partition);
+  const until = earlier(options.until ?? plan.finish, plan.finish);
+  refuseWithoutApprovals(plan, until);
+  const started = Date.now();
+  return await withSession('run', opened, io, async (session) => {
+    const moved: Moved = { objects: 0, bytes: 0 };
+    try {
+      await work(session, until, partitions, options, io, moved);
+    } catch (error) {
+      report(session, moved, (Date.now() - started) / 1000, io, error);
+      throw error;
+    }
+    return verdictOf(report(session, moved, (Date.now() - started) / 1000, io));
+  });
+}
+
+async function work(
+  session: Session,
+  until: Finish,
+  partitions: ReadonlySet<string> | undefined,
+  options: RunOptions,
+  io: Io,
+  moved: Moved,
+): Promise<void> {
+  const { plan, ledger, context, runId } = session;
+  const router = await openRouter(plan);
+  const progress = startProgress(options.progress, plan, ledger, io);
+  const count: Listener = (event) => {
+    if (event.type !== 'moved' || event.moved === undefined) return;
+    moved.objects += 1;
+    moved.bytes += event.moved;
+  };
+  const listeners = [count, progress.listener, logListener(io.log)];
+  const listener: Listener = (event) => {
+    for (const one of listeners) one(event);
+  };
+  let outcome = 'done';
+  try {
+    await migrate({ context, ledger, router, until, partitions, retry: retryPolicy(io), listener, stop: io.stop });
+  } catch (error) {
+    outcome = error instanceof FerryError ? error.fault : 'fault';
+    throw error;
+  } finally {
+    await progress.end();
+    router.close();
+    ledger.runs.end(runId, outcome, moved);
+  }
+}
+
+function report(session: Session, moved: Moved, seconds: number, io: Io, error?: unknown): Summary {
+  const summary = summarise(session.plan, session.ledger);
+  const failed = error === undefined ? {} : { error: errorDocument(error) };
+  io.document({ ...summary, transferred: { ...moved }, seconds, ...failed });
+  io.print(renderSummary(summary, moved, seconds));
+  return summary;
+}
+
+function chosen(plan: Plan, names: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  if (names === undefined || names.length === 0) return undefined;
+  const known = plan.partitions.map((partition) => partition.name);
+  for (const name of names) {
+    if (known.includes(name)) continue;
+    throw new FerryError({
+      fault: 'usage',
+      op: 'choose partitions',
+      subject: `--partition ${name}`,
+      why: 'the plan has no such partition',
+      hint: `it has ${known.join(', ')}`,
+    });
+  }
+  return new Set(names);
+}
+
+/** `--until` can end a run before the plan's `finish`, never go beyond what was reviewed. */
+function earlier(asked: Finish, planned: Finish): Finish {
+  const order: readonly Finish[] = ['copied', 'verified', 'tombstoned'];
+  if (order.indexOf(asked) <= order.indexOf(planned)) return asked;
+  throw new FerryError({
+    fault: 'usage',
+    op: 'run the plan',
+    subject: `--until ${asked}`,
+    why: `the plan ends at finish: ${planned}`,
+    hint: 'change `finish` in the plan, so that it can be reviewed',
+  });
+}
+
+function refuseWithoutApprovals(plan: Plan, until: Finish): void {
+  const { approvals } = plan.tombstone;
+  if (until !== 'tombstoned' || approvals === 0) return;
+  throw new FerryError({
+    fault: 'refused',
+    op: 'empty the legacy stores',
+    subject: `plan ${plan.name}`,
+    why: `it asks for ${approvals} approvals before the first tombstone, and none were given`,
+    hint: 'run with `--until verified` until they are there',
+  });
+}

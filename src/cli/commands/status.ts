@@ -1,0 +1,29 @@
+import { Ledger } from '../../ledger/ledger.ts';
+import { summarise } from '../../migration/summary.ts';
+import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { openPlan } from '../session.ts';
+import { renderSummary } from '../summary-text.ts';
+
+/** `ferry status PLAN`: what the ledger knows, also while a run is on. Touches no store. */
+export async function status(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
+  const { plan, stateDir } = await openPlan(file, options, io);
+  const ledger = Ledger.read(stateDir);
+  try {
+    const summary = summarise(plan, ledger);
+    const last = ledger?.runs.last();
+    const transferred = { objects: last?.objects ?? 0, bytes: last?.bytes ?? 0 };
+    const seconds = last === undefined ? 0 : ((last.endedAt ?? last.updatedAt) - last.startedAt) / 1000;
+    const lastRun = last === undefined ? null : { ...last, rate: rate(transferred, seconds) };
+    io.document({ ...summary, transferred, seconds, lastRun, lastError: summary.unresolved.at(-1)?.reason ?? null });
+    io.print(renderSummary(summary, transferred, seconds));
+    if (ledger === undefined) io.print('\nNo run of this plan has begun yet.');
+    return 'done';
+  } finally {
+    ledger?.close();
+  }
+}
+
+function rate(moved: { readonly objects: number; readonly bytes: number }, seconds: number) {
+  if (seconds === 0) return { objectsPerSecond: 0, bytesPerSecond: 0 };
+  return { objectsPerSecond: moved.objects / seconds, bytesPerSecond: moved.bytes / seconds };
+}

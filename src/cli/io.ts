@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+
+/** How a command ended, short of an error; `main.ts` makes an exit code of it. */
+export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid';
+
+/** What every command takes. */
+export interface GlobalOptions {
+  readonly json?: boolean;
+  readonly state?: string;
+  readonly logLevel?: string;
+  readonly logFile?: string;
+  readonly color?: boolean;
+  readonly yes?: boolean;
+}
+
+/** What a command may touch of the process it runs in. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  /** First signal: finish what is under way. */
+  readonly stop: AbortSignal;
+  /** Second signal: end at once. */
+  readonly abort: AbortSignal;
+  readonly json: boolean;
+  readonly color: boolean;
+  /** The one document of `--json`. */
+  document(value: unknown): void;
+  /** Text for people on standard output; nothing under `--json`. */
+  print(text: string): void;
+  /** Text for people on standard error. */
+  tell(text: string): void;
+}

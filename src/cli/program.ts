@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { init } from './commands/init.ts';
+import { planCommand } from './commands/plan.ts';
+import { type RehearseOptions, rehearseCommand } from './commands/rehearse.ts';
+import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
+import { type RunOptions, run } from './commands/run.ts';
+import { status } from './commands/status.ts';
+import { validate } from './commands/validate.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { writeDocument } from './document.ts';
+import type { GlobalOptions, Io, Verdict } from './io.ts';
+import { makeLog } from './log.ts';
+import { listenForSignals } from './signals.ts';
+
+/** The command line. `ended` is told how the command that ran came to its end. */
+export function makeProgram(ended: (verdict: Verdict) => void): Command {
+  const program = new Command('ferry')
+    .description(
+      "Moves people's data out of legacy stores into EU/EEA data centres, and empties the source only after proof.",
+    )
+    .version(version())
+    .showHelpAfterError('(--help tells more)')
+    .enablePositionalOptions()
+    .exitOverride();
+  const add = (name: string, description: string): Command =>
+    withGlobals(program.command(name).description(description).exitOverride());
+  const act = <T extends GlobalOptions>(
+    command: Command,
+    action: (argument: string, options: T, io: Io) => Promise<Verdict>,
+  ): void => {
+    command.action(async (argument: string) => {
+      const options = command.opts<T>();
+      const signals = listenForSignals();
+      try {
+        ended(await action(argument, options, makeIo(options, signals)));
+      } finally {
+        signals.release();
+      }
+    });
+  };
+
+  act(
+    add('init', 'write a commented sample plan that runs as it is').argument('[dir]', 'where to', '.'),
+    (dir, _options, io) => init(dir, io),
+  );
+  act(add('validate', 'check schema and residency; no network').argument('<plan>'), (file, _options, io) =>
+    validate(file, io),
+  );
+  act(
+    add('plan', 'dry run: inventory, coverage, conflicts, bytes, time; changes nothing').argument('<plan>'),
+    planCommand,
+  );
+  act<RunOptions>(
+    add('run', 'take every object to `finish`; run again after any stop to go on')
+      .argument('<plan>')
+      .addOption(
+        new Option('--until <state>', 'stop before the plan does').choices(['copied', 'verified', 'tombstoned']),
+      )
+      .option('--partition <name>', 'only this partition (repeatable)', collect)
+      .addOption(
+        new Option('--progress <mode>', 'how to show progress')
+          .choices(['auto', 'tty', 'json', 'none'])
+          .default('auto'),
+      ),
+    run,
+  );
+  act(add('status', 'counts per partition and state; works while a run is on').argument('<plan>'), status);
+  act(add('verify', 'read every migrated object at its centre again').argument('<plan>'), verifyCommand);
+  act<RestoreOptions>(
+    add('restore', 'undo tombstones within their hold')
+      .argument('<plan>')
+      .option('--partition <name>', 'only this partition (repeatable)', collect)
+      .option('--key <key>', 'only this object (repeatable)', collect),
+    restoreCommand,
+  );
+  act<RehearseOptions>(
+    add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')
+      .argument('<plan>')
+      .option('--users <n>', 'how many synthetic users', '200')
+      .option('--kills <n>', 'how often to kill the run', '5')
+      .option('--seed <n>', 'seed of all that is random'),
+    rehearseCommand,
+  );
+  return program;
+}
+
+function withGlobals(command: Command): Command {
+  return command
+    .option('--json', 'one JSON document on standard output, all else on standard error')
+    .option('--state <dir>', 'state directory (default: .ferry/NAME beside the plan)')
+    .option('--log-level <level>', 'trace, debug, info, warn, error, fatal, silent')
+    .option('--log-file <file>', 'append the log (NDJSON) to this file')
+    .option('--no-color', 'no colours')
+    .option('--yes', 'do not ask');
+}
+
+function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+function makeIo(options: GlobalOptions, signals: { readonly stop: AbortSignal; readonly abort: AbortSignal }): Io {
+  const json = options.json === true;
+  return {
+    env: process.env,
+    log: makeLog(options),
+    stop: signals.stop,
+    abort: signals.abort,
+    json,
+    color: options.color !== false && process.env['NO_COLOR'] === undefined,
+    document: (value) => {
+      if (json) writeDocument(value);
+    },
+    print: (text) => {
+      if (!json) process.stdout.write(`${text}\n`);
+    },
+    tell: (text) => {
+      process.stderr.write(`${text}\n`);
+    },
+  };
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,34 @@
+import type { Listener } from '../../engine/events.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { Plan } from '../../plan/types.ts';
+import type { Io } from '../io.ts';
+import { startLines } from './lines.ts';
+import { Meter } from './meter.ts';
+import { startTerminal } from './terminal.ts';
+
+export type ProgressMode = 'auto' | 'tty' | 'json' | 'none';
+
+/** Shows how a run is getting on, on standard error, until `end`. */
+export interface Progress {
+  readonly listener: Listener;
+  end(): Promise<void>;
+}
+
+export function startProgress(mode: ProgressMode, plan: Plan, ledger: Ledger, io: Io): Progress {
+  const meter = new Meter(plan, ledger);
+  const shown = mode === 'auto' ? automatic(io) : mode;
+  switch (shown) {
+    case 'none':
+      return { listener: () => undefined, end: async () => undefined };
+    case 'tty':
+      return startTerminal(meter, io);
+    case 'json':
+      return startLines(meter, io, (snapshot) => JSON.stringify({ type: 'progress', ...snapshot }));
+    case 'plain':
+      return startLines(meter, io);
+  }
+}
+
+function automatic(io: Io): 'tty' | 'plain' {
+  return process.stderr.isTTY && io.env['TERM'] !== 'dumb' && io.env['CI'] === undefined ? 'tty' : 'plain';
+}

@@ -1,0 +1,98 @@
+import { systemClock } from '../base/clock.ts';
+import type { RetryPolicy } from '../base/retry.ts';
+import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
+import type { Routing } from '../ledger/binding.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { takeLock } from '../ledger/lock.ts';
+import { makeStateDir, stateDirOf } from '../ledger/state-dir.ts';
+import type { StepContext } from '../migration/context.ts';
+import type { Plan } from '../plan/types.ts';
+import type { Store } from '../store/store.ts';
+import { PlanRejected } from './failure.ts';
+import type { GlobalOptions, Io } from './io.ts';
+import { checkPlan, isRefused, type PlacedFinding } from './plan-file.ts';
+
+/** A valid plan inside its residency zone, and where its state is. */
+export interface Opened {
+  readonly plan: Plan;
+  readonly findings: readonly PlacedFinding[];
+  readonly stateDir: string;
+}
+
+/** @throws PlanRejected for a plan that does not validate or that residency refuses. */
+export async function openPlan(file: string, options: GlobalOptions, io: Io): Promise<Opened> {
+  const checked = await checkPlan(file, io.env);
+  if (checked.plan === undefined || isRefused(checked.findings)) {
+    throw new PlanRejected(checked.problems, checked.findings);
+  }
+  const stateDir = stateDirOf(checked.plan.file, checked.plan.name, options.state);
+  keepStateOutside(checked.plan, stateDir);
+  return { plan: checked.plan, findings: checked.findings, stateDir };
+}
+
+/** Six attempts over about half a minute. */
+export function retryPolicy(io: Io): RetryPolicy {
+  return { clock: systemClock, signal: io.abort };
+}
+
+/** What a command that changes stores works with. */
+export interface Session {
+  readonly plan: Plan;
+  readonly ledger: Ledger;
+  readonly stores: ReadonlyMap<string, Store>;
+  readonly context: StepContext;
+  readonly runId: number;
+}
+
+/**
+ * Takes the lock, opens ledger and stores, does the work and closes all of it, whatever happens. The ledger says how the
+ * invocation ended.
+ */
+export async function withSession<T>(
+  command: string,
+  opened: Opened,
+  io: Io,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  makeStateDir(opened.stateDir);
+  const lock = takeLock(opened.stateDir, command);
+  try {
+    const ledger = Ledger.open(opened.stateDir);
+    try {
+      return await withStores(command, opened, io, ledger, work);
+    } finally {
+      ledger.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+async function withStores<T>(
+  command: string,
+  { plan }: Opened,
+  io: Io,
+  ledger: Ledger,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const stores = await openStores(plan, { env: io.env, retry: retryPolicy(io), makeCentres: true, signal: io.abort });
+  try {
+    ledger.bind(routingOf(plan, stores));
+    const context: StepContext = { plan, ledger: ledger.uuid, stores, clock: systemClock, signal: io.abort };
+    const runId = ledger.runs.begin(command);
+    io.log.info({ command, plan: plan.name, digest: plan.digest }, 'started');
+    return await work({ plan, ledger, stores, context, runId });
+  } finally {
+    await closeStores(stores);
+  }
+}
+
+function routingOf(plan: Plan, stores: ReadonlyMap<string, Store>): Routing {
+  return {
+    plan: plan.name,
+    planDigest: plan.digest,
+    routing: plan.routing,
+    stores: [...stores.values()].map(({ name, location }) => ({ name, location })),
+    partitions: plan.partitions.map(({ name, from, to }) => ({ name, from, to })),
+  };
+}

@@ -1,0 +1,210 @@
+import PQueue from 'p-queue';
+import { FerryError } from '../base/errors.ts';
+import { type RetryPolicy, retry } from '../base/retry.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { isUnresolved, type State } from '../ledger/lifecycle.ts';
+import type { ObjectRow } from '../ledger/rows.ts';
+import type { Outcome } from '../migration/context.ts';
+import { StoreError } from '../store/store.ts';
+import type { Listener } from './events.ts';
+
+/** What to do next for an object, or `undefined` when nothing is. */
+export type NextStep = (row: ObjectRow) => Step | undefined;
+
+/** One step: a function of an object to its outcome. `intent`, where there is one, is in the ledger before it starts. */
+export interface Step {
+  readonly name: string;
+  readonly intent?: () => NonNullable<ObjectRow['intent']>;
+  readonly take: (row: ObjectRow) => Promise<Outcome>;
+}
+
+export interface LocalWork {
+  readonly ledger: Ledger;
+  /** States to take objects from, one after the other. */
+  readonly states: readonly State[];
+  readonly wanted: (row: ObjectRow) => boolean;
+  readonly next: NextStep;
+  /** Objects in work at once. */
+  readonly concurrency: number;
+  readonly retry: RetryPolicy;
+  readonly listener: Listener;
+  /** Aborted: no new step starts; what is under way comes to its end. */
+  readonly stop: AbortSignal;
+}
+
+export interface Moved {
+  objects: number;
+  bytes: number;
+}
+
+/** How many objects in a row may fail for passing reasons before the engine believes that a store is down. */
+const PATIENCE = 10;
+
+/**
+ * Drives objects through their steps in this process. It alone loops, retries and limits: objects are taken from the ledger in
+ * small batches, at most `concurrency` are in work, and each step's outcome is on disk before the next step starts.
+ *
+ * @returns what was written to stores.
+ * @throws FerryError `unreachable` when a store stays out of reach, `interrupted` when stopped; the work can then be taken up again.
+ */
+export async function drive(work: LocalWork): Promise<Moved> {
+  return await new Drive(work).run();
+}
+
+class Drive {
+  readonly #work: LocalWork;
+  readonly #queue: PQueue;
+  readonly #moved: Moved = { objects: 0, bytes: 0 };
+  #failure: unknown;
+  #faultsInARow = 0;
+
+  constructor(work: LocalWork) {
+    this.#work = work;
+    this.#queue = new PQueue({ concurrency: work.concurrency });
+  }
+
+  async run(): Promise<Moved> {
+    for (const state of this.#work.states) {
+      await this.#runState(state);
+      await this.#queue.onIdle();
+      if (this.#ended) break;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#work.stop.aborted) throw interrupted();
+    return this.#moved;
+  }
+
+  get #ended(): boolean {
+    return this.#failure !== undefined || this.#work.stop.aborted;
+  }
+
+  async #runState(state: State): Promise<void> {
+    const { ledger, wanted, concurrency } = this.#work;
+    const batch = Math.max(64, concurrency * 4);
+    let after = 0;
+    for (;;) {
+      const rows = ledger.queries.next(state, after, batch);
+      if (rows.length === 0) return;
+      for (const row of rows) {
+        after = row.id;
+        if (!wanted(row) || this.#work.next(row) === undefined) continue;
+        await this.#queue.onSizeLessThan(concurrency);
+        if (this.#ended) return;
+        void this.#queue.add(() => this.#object(row));
+      }
+    }
+  }
+
+  /** Takes one object as far as it goes. Never throws: what it cannot deal with ends the whole drive. */
+  async #object(row: ObjectRow): Promise<void> {
+    try {
+      let current: ObjectRow | undefined = row;
+      while (current !== undefined && !this.#ended) current = await this.#step(current);
+    } catch (error) {
+      this.#failure ??= error;
+    }
+  }
+
+  /** Takes one step and gives back the object to go on with, if there is more to do. */
+  async #step(row: ObjectRow): Promise<ObjectRow | undefined> {
+    const { ledger, next } = this.#work;
+    const step = next(row);
+    if (step === undefined) return undefined;
+    const ready = await this.#withIntent(row, step);
+    const outcome = await this.#attempt(ready, step);
+    if (outcome === undefined) return undefined;
+    await ledger.move(ready, outcome.to, outcome.change);
+    this.#tell(ready, outcome);
+    if (isUnresolved(outcome.to) || outcome.to === row.state) return undefined;
+    return ledger.queries.byId(row.id);
+  }
+
+  async #withIntent(row: ObjectRow, step: Step): Promise<ObjectRow> {
+    if (step.intent === undefined || row.intent !== undefined) return row;
+    const intent = step.intent();
+    await this.#work.ledger.note(row, { intent });
+    return { ...row, intent };
+  }
+
+  /** The outcome of a step after as many retries as it takes; `undefined` when the drive ends instead. */
+  async #attempt(row: ObjectRow, step: Step): Promise<Outcome | undefined> {
+    try {
+      const outcome = await retry(() => step.take(row), {
+        ...this.#work.retry,
+        signal: this.#work.stop,
+        onRetry: (attempt, waitMs, error) =>
+          this.#work.listener({ type: 'retry', what: step.name, attempt, waitMs, why: reasonOf(error) }),
+      });
+      this.#faultsInARow = 0;
+      return outcome;
+    } catch (error) {
+      return this.#failed(row, step, error);
+    }
+  }
+
+  #failed(row: ObjectRow, step: Step, error: unknown): Outcome | undefined {
+    if (this.#work.stop.aborted) return undefined;
+    if (error instanceof FerryError && error.fault === 'integrity') {
+      return cannot(row, error.why, true);
+    }
+    if (!(error instanceof StoreError)) throw error;
+    if (error.passing) this.#faultsInARow += 1;
+    // A step with an intent may have had its effect although no answer came: only the step itself, taken again, can tell.
+    if (endsAll(error) || this.#faultsInARow >= PATIENCE || (step.intent !== undefined && error.passing)) {
+      this.#failure ??= outOfReach(error);
+      return undefined;
+    }
+    return cannot(row, `${step.name}: ${error.message}`, false);
+  }
+
+  #tell(row: ObjectRow, outcome: Outcome): void {
+    const { partition, key } = row;
+    const { to, moved } = outcome;
+    if (moved !== undefined) {
+      this.#moved.objects += 1;
+      this.#moved.bytes += moved;
+    }
+    const size = outcome.change.size ?? row.size;
+    this.#work.listener({ type: 'moved', partition, from: row.state, to, size, moved });
+    if (!isUnresolved(to) && to !== row.state) return;
+    const reason = outcome.change.reason ?? '';
+    this.#work.listener({ type: 'unresolved', partition, key, state: isUnresolved(to) ? to : 'failed', reason });
+  }
+}
+
+/** An object that cannot go on. What is tombstoned stays so: its bytes are where the tombstone says. */
+function cannot(row: ObjectRow, reason: string, integrity: boolean): Outcome {
+  const to = row.state === 'tombstoned' ? 'tombstoned' : 'failed';
+  return { to, change: { reason, integrity, intent: null } };
+}
+
+/** Faults after which no other object can fare better. */
+function endsAll(error: StoreError): boolean {
+  return error.kind === 'unreachable' || error.kind === 'missing' || error.kind === 'full';
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The store stays out of reach: what a person is told. */
+export function outOfReach(error: StoreError): FerryError {
+  return new FerryError({
+    fault: 'unreachable',
+    op: error.op,
+    subject: error.store,
+    why: error.why,
+    hint: 'see that the store is there and may be used, then run again to go on; nothing is lost',
+    cause: error,
+  });
+}
+
+export function interrupted(): FerryError {
+  return new FerryError({
+    fault: 'interrupted',
+    op: 'go on',
+    subject: 'run',
+    why: 'it was stopped',
+    hint: 'run again to go on',
+  });
+}

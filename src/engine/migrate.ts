@@ -1,0 +1,125 @@
+import { FerryError } from '../base/errors.ts';
+import type { RetryPolicy } from '../base/retry.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { isUnresolved, type State, UNRESOLVED } from '../ledger/lifecycle.ts';
+import type { ObjectRow } from '../ledger/rows.ts';
+import type { StepContext } from '../migration/context.ts';
+import { copy } from '../migration/copy.ts';
+import { takeInventory } from '../migration/inventory.ts';
+import { requireCapabilities } from '../migration/probe.ts';
+import { tombstone, tombstoneIntent } from '../migration/tombstone.ts';
+import { verify } from '../migration/verify.ts';
+import { type Router, sources } from '../plan/router.ts';
+import type { Finish } from '../plan/types.ts';
+import type { Listener } from './events.ts';
+import { drive, interrupted, type Moved, type Step } from './local.ts';
+
+export interface MigrateWork {
+  readonly context: StepContext;
+  readonly ledger: Ledger;
+  readonly router: Router;
+  readonly until: Finish;
+  /** Names; `undefined` for all. */
+  readonly partitions: ReadonlySet<string> | undefined;
+  readonly retry: RetryPolicy;
+  readonly listener: Listener;
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Takes every object to where the plan wants it. A listing that was cut off goes on; work that was cut off is finished before
+ * anything is listed again; and a listing that is whole and of this call ends every call, so that late writers are found.
+ *
+ * @throws FerryError as `drive` does, and `refused` when objects are unassigned or a store lacks what safety needs.
+ */
+export async function migrate(work: MigrateWork): Promise<Moved> {
+  const moved: Moved = { objects: 0, bytes: 0 };
+  const resumed = sources(work.context.plan).filter((name) => !isListed(work, name));
+  for (const name of resumed) await list(work, name);
+  refuseUnassigned(work);
+  await requireCapabilities(work.context, work.ledger, work.until);
+  add(moved, await driveAll(work, [...UNRESOLVED, 'verified', 'copied', 'planned']));
+  const late = sources(work.context.plan).filter((name) => !resumed.includes(name));
+  if (late.length === 0) return moved;
+  for (const name of late) await list(work, name);
+  refuseUnassigned(work);
+  add(moved, await driveAll(work, ['planned']));
+  return moved;
+}
+
+function isListed(work: MigrateWork, source: string): boolean {
+  return work.ledger.inventory.state(source)?.complete === true;
+}
+
+async function list(work: MigrateWork, name: string): Promise<void> {
+  const { context, ledger, router, listener, stop } = work;
+  const source = context.stores.get(name);
+  if (source === undefined) throw new Error(`the plan has no store ${name}`);
+  const signal = AbortSignal.any([context.signal, stop]);
+  try {
+    await takeInventory({ plan: context.plan, ledger, router, signal }, source, (entries) =>
+      listener({ type: 'listing', source: name, entries }),
+    );
+  } catch (error) {
+    if (signal.aborted) throw interrupted();
+    throw error;
+  }
+  listener({ type: 'listed', source: name });
+}
+
+/** Objects that no rule of the plan names stop the run before a byte moves: forgotten user data is what this tool must not leave. */
+function refuseUnassigned(work: MigrateWork): void {
+  const { plan } = work.context;
+  if (plan.unassigned === 'allow') return;
+  for (const name of sources(plan)) {
+    const unassigned = work.ledger.inventory.state(name)?.unassigned;
+    if (unassigned === undefined || unassigned.objects === 0) continue;
+    work.ledger.inventory.reopen(name);
+    throw new FerryError({
+      fault: 'refused',
+      op: 'run the plan',
+      subject: name,
+      why: `${unassigned.objects} objects are in no partition and no exclude, among them ${unassigned.sample
+        .slice(0, 3)
+        .map((key) => JSON.stringify(key))
+        .join(', ')}`,
+      hint: 'add a partition or an exclude for them (`ferry plan` lists more), or say `unassigned: allow`',
+    });
+  }
+}
+
+async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Moved> {
+  const { context, ledger, partitions, retry, listener, stop, until } = work;
+  return await drive({
+    ledger,
+    states,
+    wanted: (row) => partitions === undefined || partitions.has(row.partition),
+    next: nextStep(context, until),
+    concurrency: context.plan.limits.concurrency,
+    retry,
+    listener,
+    stop,
+  });
+}
+
+/** Which step an object takes next on its way to `until`. */
+function nextStep(context: StepContext, until: Finish): (row: ObjectRow) => Step | undefined {
+  const copying: Step = { name: 'copy', take: (row) => copy(context, row) };
+  const verifying: Step = { name: 'verify', take: (row) => verify(context, row) };
+  const emptying: Step = {
+    name: 'tombstone',
+    intent: () => tombstoneIntent(context),
+    take: (row) => tombstone(context, row),
+  };
+  return ({ state }) => {
+    if (state === 'planned' || isUnresolved(state)) return copying;
+    if (state === 'copied' && until !== 'copied') return verifying;
+    if (state === 'verified' && until === 'tombstoned') return emptying;
+    return undefined;
+  };
+}
+
+function add(sum: Moved, more: Moved): void {
+  sum.objects += more.objects;
+  sum.bytes += more.bytes;
+}

@@ -1,0 +1,75 @@
+import { isAbsolute, relative, resolve } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { FerryError } from '../base/errors.ts';
+import type { RetryPolicy } from '../base/retry.ts';
+import type { Plan } from '../plan/types.ts';
+import { MemoryStore } from '../store/memory/memory-store.ts';
+import { makeStore } from '../store/open-store.ts';
+import { type Store, StoreError } from '../store/store.ts';
+import { limited, TokenBucket } from '../store/wrap/limited.ts';
+import { retrying } from '../store/wrap/retrying.ts';
+import { outOfReach } from './local.ts';
+
+export interface StoresOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly retry: RetryPolicy;
+  /** Whether a centre's missing folder is made; otherwise it counts as empty. */
+  readonly makeCentres: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** All stores of a plan, limited and retrying, open. Close each when done. */
+export async function openStores(plan: Plan, options: StoresOptions): Promise<Map<string, Store>> {
+  const stores = new Map<string, Store>();
+  const sources = new Set(plan.partitions.map((partition) => partition.from));
+  const { bandwidth, requests } = plan.limits;
+  const bytes = bandwidth === undefined ? undefined : new TokenBucket(bandwidth, systemClock);
+  try {
+    for (const spec of Object.values(plan.stores)) {
+      const raw = makeStore(spec, options.env);
+      const bare = limited(raw, {
+        bytes: sources.has(spec.name) ? bytes : undefined,
+        requests: requests === undefined ? undefined : new TokenBucket(requests, systemClock),
+      });
+      const store = retrying(bare, options.retry);
+      stores.set(spec.name, await opened(store, sources.has(spec.name), options));
+    }
+  } catch (error) {
+    await closeStores(stores);
+    throw error instanceof StoreError ? outOfReach(error) : error;
+  }
+  return stores;
+}
+
+async function opened(store: Store, isSource: boolean, options: StoresOptions): Promise<Store> {
+  const create = options.makeCentres && !isSource;
+  try {
+    await store.open({ create, signal: options.signal });
+    if (create) await store.sweep();
+    return store;
+  } catch (error) {
+    const absentFolder = error instanceof StoreError && error.kind === 'missing' && store.kind === 'file';
+    if (absentFolder && !isSource && !create) return new MemoryStore({ name: store.name });
+    throw error;
+  }
+}
+
+export async function closeStores(stores: ReadonlyMap<string, Store>): Promise<void> {
+  for (const store of stores.values()) await store.close();
+}
+
+/** Refuses a state directory inside a store: the ledger would become an object of its own inventory. */
+export function keepStateOutside(plan: Plan, stateDir: string): void {
+  for (const spec of Object.values(plan.stores)) {
+    if (spec.type !== 'file') continue;
+    const inside = relative(spec.path, resolve(stateDir));
+    if (inside === '..' || inside.startsWith('../') || isAbsolute(inside)) continue;
+    throw new FerryError({
+      fault: 'usage',
+      op: 'use the state directory',
+      subject: stateDir,
+      why: `it lies inside store ${spec.name} (${spec.path})`,
+      hint: 'name a directory outside of every store with --state',
+    });
+  }
+}

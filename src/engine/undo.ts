@@ -1,0 +1,58 @@
+import type { RetryPolicy } from '../base/retry.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { ObjectRow } from '../ledger/rows.ts';
+import type { StepContext } from '../migration/context.ts';
+import { restore } from '../migration/restore.ts';
+import type { UnresolvedObject } from '../migration/summary.ts';
+import type { Listener } from './events.ts';
+import { drive, type Moved, type Step } from './local.ts';
+
+export interface UndoWork {
+  readonly context: StepContext;
+  readonly ledger: Ledger;
+  /** Whose tombstones to undo. */
+  readonly chosen: (row: ObjectRow) => boolean;
+  readonly retry: RetryPolicy;
+  readonly listener: Listener;
+  readonly stop: AbortSignal;
+}
+
+export interface Undone {
+  readonly moved: Moved;
+  /** Tombstones that were not undone, and why. */
+  readonly left: readonly UnresolvedObject[];
+}
+
+/** Undoes tombstones whose hold has not ended. Those past it are left and told. */
+export async function undoTombstones(work: UndoWork): Promise<Undone> {
+  const { context, ledger, retry, stop } = work;
+  const left: UnresolvedObject[] = [];
+  const restoring: Step = {
+    name: 'restore',
+    intent: () => ({ step: 'restore' }),
+    take: (row) => restore(context, row),
+  };
+  const moved = await drive({
+    ledger,
+    states: ['tombstoned'],
+    wanted: (row) => work.chosen(row) && withinHold(context, row, left),
+    next: (row) => (row.state === 'tombstoned' ? restoring : undefined),
+    concurrency: context.plan.limits.concurrency,
+    retry,
+    listener: (event) => {
+      if (event.type === 'unresolved') left.push(event);
+      work.listener(event);
+    },
+    stop,
+  });
+  return { moved, left };
+}
+
+function withinHold(context: StepContext, row: ObjectRow, left: UnresolvedObject[]): boolean {
+  const until = row.tombstone?.holdUntil ?? 0;
+  // One that was begun within its hold is brought to its end.
+  if (row.intent?.step === 'restore' || context.clock.now() < until) return true;
+  const { key, partition, state } = row;
+  left.push({ key, partition, state, reason: `its hold ended at ${new Date(until).toISOString()}` });
+  return false;
+}

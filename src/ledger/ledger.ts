@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { FerryError, messageOf } from '../base/errors.ts';
+import { bindPlan, type Routing } from './binding.ts';
+import { InventoryBook } from './inventory-book.ts';
+import type { State } from './lifecycle.ts';
+import { ProbeBook } from './probe-book.ts';
+import { Queries } from './queries.ts';
+import type { ObjectChange, ObjectRow } from './rows.ts';
+import { RunBook } from './run-book.ts';
+import { migrate } from './schema.ts';
+import { makePrivateFile, makeStateDir } from './state-dir.ts';
+import { Transition } from './transition.ts';
+import { type CommitHooks, Writer } from './writer.ts';
+
+export interface LedgerOptions {
+  readonly clock?: Clock;
+  readonly hooks?: CommitHooks;
+}
+
+/**
+ * The durable record of every object and its state: SQLite in WAL mode, `synchronous = FULL`, in the state directory.
+ *
+ * What is promised: a change whose promise resolved survives a crash of the process and of the machine; every state is reached
+ * through `move`, which knows the allowed moves; counts per state are always those of the rows. Several processes may read
+ * while one, which holds the state directory's lock, writes.
+ */
+export class Ledger {
+  readonly inventory: InventoryBook;
+  readonly queries: Queries;
+  readonly probes: ProbeBook;
+  readonly runs: RunBook;
+  readonly #db: DatabaseSync;
+  readonly #clock: Clock;
+  readonly #writer: Writer;
+  readonly #transition: Transition;
+
+  private constructor(db: DatabaseSync, options: LedgerOptions) {
+    this.#db = db;
+    this.#clock = options.clock ?? systemClock;
+    this.#writer = new Writer(db, options.hooks ?? {});
+    this.queries = new Queries(db);
+    this.probes = new ProbeBook(db, this.#writer, this.#clock);
+    this.#transition = new Transition(db, this.#clock);
+    this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);
+    this.runs = new RunBook(db, this.#writer, this.#clock);
+  }
+
+  /** Opens the ledger of a state directory for writing and makes or migrates it where needed. Take the lock first. */
+  static open(stateDir: string, options: LedgerOptions = {}): Ledger {
+    makeStateDir(stateDir);
+    const file = join(stateDir, 'ledger.db');
+    makePrivateFile(file);
+    const db = connect(file, false);
+    try {
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+      migrate(db, file);
+      return new Ledger(db, options);
+    } catch (error) {
+      db.close();
+      throw asFerryError(file, error);
+    }
+  }
+
+  /** Opens an existing ledger for reading beside whoever writes it; `undefined` where there is none yet. */
+  static read(stateDir: string): Ledger | undefined {
+    const file = join(stateDir, 'ledger.db');
+    if (!existsSync(file)) return undefined;
+    const db = connect(file, true);
+    try {
+      if (Number(db.prepare('PRAGMA user_version').get()?.['user_version']) === 0) {
+        db.close();
+        return undefined;
+      }
+      migrate(db, file);
+      return new Ledger(db, {});
+    } catch (error) {
+      db.close();
+      throw asFerryError(file, error);
+    }
+  }
+
+  /** Names this ledger in tombstones. */
+  get uuid(): string {
+    return String(this.#db.prepare('SELECT uuid FROM ledger').get()?.['uuid']);
+  }
+
+  /**
+   * Ties the ledger to a plan. A plan whose routing changed is taken over while nothing has moved; after that it is refused.
+   *
+   * @throws FerryError `refused`.
+   */
+  bind(routing: Routing): void {
+    this.#writer.now(() => bindPlan(this.#db, routing, randomUUID(), this.#clock.now()));
+  }
+
+  /**
+   * Moves one object to another state, with all that is known of it. Resolves when it is on disk.
+   *
+   * @throws Error for a move that the lifecycle does not allow, or when the object is not in the state that the caller saw: a bug.
+   */
+  move(row: ObjectRow, to: State, change: ObjectChange = {}): Promise<void> {
+    return this.#writer.write(() => this.#transition.apply(row, to, change));
+  }
+
+  /** Writes facts about an object that stays in its state: an intent before its effect. */
+  note(row: ObjectRow, change: ObjectChange): Promise<void> {
+    return this.#writer.write(() => this.#transition.apply(row, row.state, change));
+  }
+
+  close(): void {
+    this.#writer.flush();
+    this.#db.close();
+  }
+}
+
+function connect(file: string, readOnly: boolean): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout: 10_000, readOnly });
+  } catch (error) {
+    throw asFerryError(file, error);
+  }
+}
+
+function asFerryError(file: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'errcode' in error)) return error;
+  return new FerryError({
+    fault: 'integrity',
+    op: 'open the ledger',
+    subject: file,
+    why: messageOf(error),
+    hint: 'the file is damaged or no ledger; restore it from a backup, or name another state directory with --state',
+    cause: error,
+  });
+}

@@ -1,0 +1,103 @@
+-- Objects, their states and what is known of each; where an inventory stands; what stores were shown to do.
+-- Times are milliseconds since 1970-01-01 UTC, sizes are bytes, digests are hex SHA-256.
+
+CREATE TABLE ledger (
+  id          INTEGER PRIMARY KEY CHECK (id = 1),
+  uuid        TEXT NOT NULL,             -- names this ledger in tombstones
+  plan        TEXT NOT NULL,             -- the plan's name
+  plan_digest TEXT NOT NULL,             -- of the plan last run
+  routing     TEXT NOT NULL,             -- digest of stores, partitions and exclude
+  created_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE store (
+  id       INTEGER PRIMARY KEY,
+  name     TEXT NOT NULL UNIQUE,
+  location TEXT NOT NULL                 -- without secrets; may not change while objects depend on it
+) STRICT;
+
+CREATE TABLE partition (
+  id     INTEGER PRIMARY KEY,
+  name   TEXT NOT NULL UNIQUE,
+  source INTEGER NOT NULL REFERENCES store (id),
+  centre INTEGER NOT NULL REFERENCES store (id)
+) STRICT;
+
+CREATE TABLE object (
+  id              INTEGER PRIMARY KEY,
+  partition       INTEGER NOT NULL REFERENCES partition (id),
+  source          INTEGER NOT NULL REFERENCES store (id),
+  key             TEXT NOT NULL,
+  state           TEXT NOT NULL CHECK (state IN ('planned', 'copied', 'verified', 'tombstoned', 'purged', 'restored',
+                                                 'conflict', 'gone', 'held', 'unverifiable', 'failed')),
+  size            INTEGER NOT NULL,
+  revision        TEXT NOT NULL,         -- of the source: as listed, then as read by the copy
+  sha256          TEXT,                  -- of the bytes read by the copy
+  centre_revision TEXT,                  -- of the copy: as written, then as verified
+  attributes      TEXT,                  -- canonical JSON of what the object carries beside its bytes
+  intent          TEXT,                  -- canonical JSON of a step that was begun and whose end is not known
+  tombstone       TEXT,                  -- canonical JSON: marker's revision, where the old bytes are kept, hold's end
+  reason          TEXT,                  -- why a person is needed
+  integrity       INTEGER NOT NULL DEFAULT 0 CHECK (integrity IN (0, 1)),
+  updated_at      INTEGER NOT NULL,
+  UNIQUE (source, key)
+) STRICT;
+
+CREATE INDEX object_by_state ON object (state, id);
+
+-- Counts a partition and state, kept true by the triggers below, so that a status needs no scan.
+CREATE TABLE tally (
+  partition INTEGER NOT NULL REFERENCES partition (id),
+  state     TEXT NOT NULL,
+  objects   INTEGER NOT NULL,
+  bytes     INTEGER NOT NULL,
+  PRIMARY KEY (partition, state)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER object_added AFTER INSERT ON object BEGIN
+  INSERT INTO tally VALUES (new.partition, new.state, 1, new.size)
+    ON CONFLICT DO UPDATE SET objects = objects + 1, bytes = bytes + excluded.bytes;
+END;
+
+CREATE TRIGGER object_moved AFTER UPDATE OF state, size, partition ON object BEGIN
+  UPDATE tally SET objects = objects - 1, bytes = bytes - old.size WHERE partition = old.partition AND state = old.state;
+  INSERT INTO tally VALUES (new.partition, new.state, 1, new.size)
+    ON CONFLICT DO UPDATE SET objects = objects + 1, bytes = bytes + excluded.bytes;
+END;
+
+CREATE TRIGGER object_dropped AFTER DELETE ON object BEGIN
+  UPDATE tally SET objects = objects - 1, bytes = bytes - old.size WHERE partition = old.partition AND state = old.state;
+END;
+
+CREATE TABLE inventory (
+  source             INTEGER PRIMARY KEY REFERENCES store (id),
+  pass               INTEGER NOT NULL,   -- counts from 1; a new pass looks for what came later
+  after_key          TEXT,               -- the last key that is in the ledger; null before the first
+  complete           INTEGER NOT NULL CHECK (complete IN (0, 1)),
+  chain              TEXT NOT NULL,      -- running digest over the entries of this pass
+  digest             TEXT,               -- the chain at the end of the first pass
+  excluded_objects   INTEGER NOT NULL,
+  excluded_bytes     INTEGER NOT NULL,
+  unassigned_objects INTEGER NOT NULL,
+  unassigned_bytes   INTEGER NOT NULL,
+  unassigned_sample  TEXT NOT NULL       -- JSON list of the first keys
+) STRICT;
+
+CREATE TABLE probe (
+  store      INTEGER NOT NULL REFERENCES store (id),
+  capability TEXT NOT NULL,
+  result     TEXT NOT NULL CHECK (result IN ('yes', 'no', 'unknown')),
+  probed_at  INTEGER NOT NULL,
+  PRIMARY KEY (store, capability)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE run (
+  id             INTEGER PRIMARY KEY,
+  command        TEXT NOT NULL,
+  started_at     INTEGER NOT NULL,
+  updated_at     INTEGER NOT NULL,
+  ended_at       INTEGER,
+  outcome        TEXT,                   -- how it ended; null while it runs or after a kill
+  moved_objects  INTEGER NOT NULL DEFAULT 0,
+  moved_bytes    INTEGER NOT NULL DEFAULT 0
+) STRICT;

@@ -1,0 +1,87 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { noStates, type State } from './lifecycle.ts';
+import { type ObjectRow, objectRow, stateOf } from './rows.ts';
+
+export interface Tally {
+  readonly partition: string;
+  objects: number;
+  bytes: number;
+  readonly states: Record<State, number>;
+}
+
+const ROW =
+  'SELECT object.*, partition.name AS partition_name FROM object JOIN partition ON partition.id = object.partition';
+
+/** What readers ask of a ledger. Nothing here changes it. */
+export class Queries {
+  readonly #db: DatabaseSync;
+  readonly #next: StatementSync;
+  readonly #byKey: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#next = db.prepare(`${ROW} WHERE object.state = ? AND object.id > ? ORDER BY object.id LIMIT ?`);
+    this.#byKey = db.prepare(`${ROW} WHERE object.source = (SELECT id FROM store WHERE name = ?) AND object.key = ?`);
+  }
+
+  /** Rows of one state after an id, in order of id. */
+  next(state: State, afterId: number, limit: number): ObjectRow[] {
+    return this.#next.all(state, afterId, limit).map(objectRow);
+  }
+
+  /** All rows of the given states, streamed in order of id. */
+  *inStates(states: readonly State[], pageSize = 1_000): Generator<ObjectRow> {
+    for (const state of states) {
+      let after = 0;
+      for (;;) {
+        const page = this.next(state, after, pageSize);
+        if (page.length === 0) break;
+        yield* page;
+        after = page[page.length - 1]?.id ?? after;
+      }
+    }
+  }
+
+  byKey(source: string, key: string): ObjectRow | undefined {
+    const raw = this.#byKey.get(source, key);
+    return raw === undefined ? undefined : objectRow(raw);
+  }
+
+  byId(id: number): ObjectRow {
+    const raw = this.#db.prepare(`${ROW} WHERE object.id = ?`).get(id);
+    if (raw === undefined) throw new Error(`the ledger has no object ${id}`);
+    return objectRow(raw);
+  }
+
+  /** Counts per partition, in the plan's order, with zeros. */
+  tallies(): Tally[] {
+    const byName = new Map<string, Tally>();
+    for (const { name } of this.#db.prepare('SELECT name FROM partition ORDER BY id').all()) {
+      byName.set(String(name), { partition: String(name), objects: 0, bytes: 0, states: noStates() });
+    }
+    const rows = this.#db
+      .prepare(
+        'SELECT partition.name, state, objects, bytes FROM tally JOIN partition ON partition.id = tally.partition',
+      )
+      .all();
+    for (const row of rows) {
+      const tally = byName.get(String(row['name']));
+      if (tally === undefined) continue;
+      tally.objects += Number(row['objects']);
+      tally.bytes += Number(row['bytes']);
+      tally.states[stateOf(row['state'])] += Number(row['objects']);
+    }
+    return [...byName.values()];
+  }
+
+  /** How many objects are in one of these states. */
+  count(states: readonly State[]): number {
+    return this.tallies().reduce((sum, tally) => sum + states.reduce((n, state) => n + tally.states[state], 0), 0);
+  }
+
+  /** Whether any object failed because bytes or digests do not agree. */
+  integrityFailures(): number {
+    const row = this.#db.prepare("SELECT count(*) AS n FROM object WHERE integrity = 1 AND state = 'failed'").get();
+    return Number(row?.['n'] ?? 0);
+  }
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import type { Attributes } from '../store/store.ts';
+import { STATES, type State } from './lifecycle.ts';
+
+/** A step that was begun: written before its effect, so that a run after a crash knows what to look for. */
+export type Intent = TombstoneIntent | { readonly step: 'restore' };
+
+/** All that the marker's bytes depend on, so that the same marker is made again after a crash. */
+export interface TombstoneIntent {
+  readonly step: 'tombstone';
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly holdUntil: number;
+}
+
+/** What is known of a tombstone at the source. */
+export interface TombstoneRecord {
+  /** The marker's revision at the source. */
+  readonly revision: string;
+  /** Where the source keeps the old bytes; absent when the marker overwrote them. */
+  readonly kept?: string | undefined;
+  readonly at: number;
+  readonly holdUntil: number;
+}
+
+/** One object as the ledger knows it. */
+export interface ObjectRow {
+  readonly id: number;
+  /** Name of the partition. */
+  readonly partition: string;
+  readonly key: string;
+  readonly state: State;
+  readonly size: number;
+  readonly revision: string;
+  readonly sha256: string | undefined;
+  readonly centreRevision: string | undefined;
+  readonly attributes: Attributes;
+  readonly intent: Intent | undefined;
+  readonly tombstone: TombstoneRecord | undefined;
+  readonly reason: string | undefined;
+  readonly integrity: boolean;
+}
+
+/** What changes together with a state. Members left out stay as they are; `null` empties. */
+export interface ObjectChange {
+  readonly size?: number;
+  readonly revision?: string;
+  readonly sha256?: string;
+  readonly centreRevision?: string;
+  readonly attributes?: Attributes;
+  readonly intent?: Intent | null;
+  readonly tombstone?: TombstoneRecord;
+  readonly reason?: string | null;
+  readonly integrity?: boolean;
+}
+
+const Intent = z.discriminatedUnion('step', [
+  z.object({ step: z.literal('tombstone'), at: z.number(), holdUntil: z.number() }),
+  z.object({ step: z.literal('restore') }),
+]);
+
+const Tombstone = z.object({
+  revision: z.string(),
+  kept: z.string().optional(),
+  at: z.number(),
+  holdUntil: z.number(),
+});
+
+type Raw = Record<string, unknown>;
+
+/** A row of the `object` table, joined with its partition's name, as an `ObjectRow`. */
+export function objectRow(raw: Raw): ObjectRow {
+  return {
+    id: Number(raw['id']),
+    partition: String(raw['partition_name']),
+    key: String(raw['key']),
+    state: stateOf(raw['state']),
+    size: Number(raw['size']),
+    revision: String(raw['revision']),
+    sha256: text(raw['sha256']),
+    centreRevision: text(raw['centre_revision']),
+    attributes: raw['attributes'] === null ? {} : (JSON.parse(String(raw['attributes'])) as Attributes),
+    intent: raw['intent'] === null ? undefined : Intent.parse(JSON.parse(String(raw['intent']))),
+    tombstone: raw['tombstone'] === null ? undefined : Tombstone.parse(JSON.parse(String(raw['tombstone']))),
+    reason: text(raw['reason']),
+    integrity: raw['integrity'] === 1,
+  };
+}
+
+export function stateOf(value: unknown): State {
+  const state = STATES.find((known) => known === value);
+  if (state === undefined) throw new Error(`the ledger holds the unknown state ${String(value)}`);
+  return state;
+}
+
+function text(value: unknown): string | undefined {
+  return value === null || value === undefined ? undefined : String(value);
+}

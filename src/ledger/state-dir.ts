@@ -1,0 +1,30 @@
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { FerryError, messageOf } from '../base/errors.ts';
+
+/** `.ferry/NAME` beside the plan, unless the operator names another. */
+export function stateDirOf(planFile: string, planName: string, chosen: string | undefined): string {
+  return chosen ?? join(dirname(planFile), '.ferry', planName);
+}
+
+/** Makes the state directory, readable by its owner alone. */
+export function makeStateDir(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    chmodSync(dir, 0o700);
+  } catch (error) {
+    throw new FerryError({
+      fault: 'usage',
+      op: 'make the state directory',
+      subject: dir,
+      why: messageOf(error),
+      hint: 'name a directory that you may write with --state',
+      cause: error,
+    });
+  }
+}
+
+/** Makes sure that a file is there and is its owner's alone: SQLite gives its side files the mode of the main one. */
+export function makePrivateFile(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+}

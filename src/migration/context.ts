@@ -1,0 +1,43 @@
+import type { Clock } from '../base/clock.ts';
+import type { State } from '../ledger/lifecycle.ts';
+import type { ObjectChange, ObjectRow } from '../ledger/rows.ts';
+import type { Plan } from '../plan/types.ts';
+import type { Store } from '../store/store.ts';
+
+/** What a step needs to know of the world. Steps hold no state of their own. */
+export interface StepContext {
+  readonly plan: Plan;
+  /** Names the ledger in tombstones. */
+  readonly ledger: string;
+  readonly stores: ReadonlyMap<string, Store>;
+  readonly clock: Clock;
+  /** Ends a step at once; it may then be taken again. */
+  readonly signal: AbortSignal;
+}
+
+/** What became of one object in one step: a value, never an exception. */
+export interface Outcome {
+  readonly to: State;
+  readonly change: ObjectChange;
+  /** Bytes that were written to a centre or back to a source; left out when nothing was. */
+  readonly moved?: number;
+}
+
+/** The two stores of an object's partition. */
+export function endsOf(context: StepContext, row: ObjectRow): { source: Store; centre: Store } {
+  const partition = context.plan.partitions.find((candidate) => candidate.name === row.partition);
+  const source = partition && context.stores.get(partition.from);
+  const centre = partition && context.stores.get(partition.to);
+  if (source === undefined || centre === undefined) throw new Error(`the plan has no partition ${row.partition}`);
+  return { source, centre };
+}
+
+/** An outcome that needs a person. Whatever was begun is no longer. */
+export function unresolved(to: State, reason: string, change: ObjectChange = {}): Outcome {
+  return { to, change: { ...change, reason, intent: null, integrity: false } };
+}
+
+/** Bytes that should be equal are not: the gravest outcome. */
+export function disagrees(reason: string): Outcome {
+  return { to: 'failed', change: { reason, intent: null, integrity: true } };
+}

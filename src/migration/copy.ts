@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { sha256Hex } from '../base/digest.ts';
+import type { ObjectRow } from '../ledger/rows.ts';
+import { type ObjectHead, type ObjectReader, type Store, StoreError } from '../store/store.ts';
+import { collect, digestOfObject, hashing, type ReadDigest } from './bytes.ts';
+import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { looksLikeMarker } from './marker.ts';
+
+/** Objects up to this many bytes are held in memory once, so that the store can check their SHA-256 on arrival. */
+const SMALL = 4 * 1024 * 1024;
+
+/**
+ * Copies one object to its centre in one pass: each byte is read once and hashed as it goes by. What the centre already holds
+ * under the key is never overwritten: equal bytes count as the copy, other bytes are a conflict. May be taken again after any stop.
+ */
+export async function copy(context: StepContext, row: ObjectRow): Promise<Outcome> {
+  const { source, centre } = endsOf(context, row);
+  let reader: ObjectReader;
+  try {
+    reader = await source.read(row.key, { signal: context.signal });
+  } catch (error) {
+    if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
+    return unresolved('gone', 'the source vanished before its copy');
+  }
+  return reader.head.size <= SMALL
+    ? await copySmall(context, row, reader, centre)
+    : await copyLarge(context, row, reader, source, centre);
+}
+
+async function copySmall(context: StepContext, row: ObjectRow, reader: ObjectReader, centre: Store): Promise<Outcome> {
+  const bytes = await collect(reader.body);
+  if (looksLikeMarker(bytes)) {
+    return unresolved(
+      'failed',
+      'the source holds a tombstone that this ledger does not know; use the state directory of the run that put it there',
+    );
+  }
+  const read: ReadDigest = { head: reader.head, sha256: sha256Hex(bytes), size: bytes.byteLength };
+  try {
+    const { attributes } = reader.head;
+    const head = await centre.create(row.key, bytes, {
+      size: read.size,
+      sha256: read.sha256,
+      attributes,
+      signal: context.signal,
+    });
+    return copied(read, head, read.size);
+  } catch (error) {
+    if (!(error instanceof StoreError && error.kind === 'exists')) throw error;
+    return await compare(context, row, read, centre);
+  }
+}
+
+async function copyLarge(
+  context: StepContext,
+  row: ObjectRow,
+  reader: ObjectReader,
+  source: Store,
+  centre: Store,
+): Promise<Outcome> {
+  const { signal } = context;
+  // Asked first, so that a copy that is there already is not sent again in full only to be refused.
+  const there = await headOrDiscard(centre, row.key, reader, signal);
+  if (there === undefined) {
+    const hash = createHash('sha256');
+    try {
+      const head = await centre.create(row.key, hashing(reader.body, hash), {
+        size: reader.head.size,
+        attributes: reader.head.attributes,
+        signal,
+      });
+      return copied({ head: reader.head, sha256: hash.digest('hex'), size: reader.head.size }, head, reader.head.size);
+    } catch (error) {
+      await reader.discard();
+      if (!(error instanceof StoreError && error.kind === 'exists')) throw error;
+    }
+  }
+  await reader.discard();
+  return await compare(context, row, await digestOfObject(source, row.key, { signal }), centre);
+}
+
+async function headOrDiscard(
+  centre: Store,
+  key: string,
+  reader: ObjectReader,
+  signal: AbortSignal,
+): Promise<ObjectHead | undefined> {
+  try {
+    return await centre.head(key, { signal });
+  } catch (error) {
+    await reader.discard();
+    throw error;
+  }
+}
+
+/** The centre has something under the key: is it these bytes? */
+async function compare(context: StepContext, row: ObjectRow, read: ReadDigest, centre: Store): Promise<Outcome> {
+  const there = await digestOfObject(centre, row.key, { signal: context.signal });
+  if (there.sha256 === read.sha256 && there.size === read.size) return copied(read, there.head);
+  const facts = `the centre holds ${there.size} bytes with SHA-256 ${there.sha256}, the source ${read.size} with ${read.sha256}`;
+  if (row.centreRevision !== undefined && row.sha256 === read.sha256) {
+    return disagrees(`the copy at the centre no longer agrees with its source: ${facts}`);
+  }
+  return unresolved('conflict', `the centre already holds other bytes under this key: ${facts}`);
+}
+
+function copied(read: ReadDigest, at: ObjectHead, moved?: number): Outcome {
+  return {
+    to: 'copied',
+    ...(moved === undefined ? {} : { moved }),
+    change: {
+      size: read.size,
+      revision: read.head.revision,
+      sha256: read.sha256,
+      centreRevision: at.revision,
+      attributes: read.head.attributes,
+      intent: null,
+      reason: null,
+      integrity: false,
+    },
+  };
+}

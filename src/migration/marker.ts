@@ -1,0 +1,65 @@
+import { canonicalJson } from '../base/canonical.ts';
+import { sha256Hex } from '../base/digest.ts';
+import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
+import type { Attributes, Store } from '../store/store.ts';
+import type { StepContext } from './context.ts';
+
+/** The format that docs/tombstone.md specifies. A reader refuses one that it does not know. */
+export const MARKER_FORMAT = 'ferry/tombstone/v1';
+
+/** No marker is larger: a key has at most 1,024 bytes, six characters each when escaped. */
+export const LARGEST_MARKER = 16_384;
+
+export interface Marker {
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+  readonly attributes: Attributes;
+}
+
+/** The marker that stands for an object. The same row and intent give the same bytes, also after a crash. */
+export function markerFor(context: StepContext, row: ObjectRow, intent: TombstoneIntent, centre: Store): Marker {
+  const { plan } = context;
+  const text = canonicalJson({
+    format: MARKER_FORMAT,
+    notice: 'The object that was here has been moved to another data centre. This is not its content.',
+    plan: plan.name,
+    ledger: context.ledger,
+    partition: row.partition,
+    key: row.key,
+    size: row.size,
+    sha256: row.sha256,
+    centre: {
+      store: centre.name,
+      jurisdiction: plan.stores[centre.name]?.jurisdiction,
+      location: centre.location,
+    },
+    tombstonedAt: new Date(intent.at).toISOString(),
+    holdUntil: new Date(intent.holdUntil).toISOString(),
+  });
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  return {
+    bytes,
+    sha256: sha256Hex(bytes),
+    attributes: {
+      contentType: 'application/vnd.ferry.tombstone+json',
+      metadata: { 'ferry-tombstone': 'v1' },
+    },
+  };
+}
+
+/** Whether bytes are a tombstone, of this plan or another. */
+export function looksLikeMarker(bytes: Uint8Array): boolean {
+  if (bytes.byteLength === 0 || bytes.byteLength > LARGEST_MARKER || bytes[0] !== 0x7b) return false;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      'format' in value &&
+      typeof value.format === 'string' &&
+      value.format.startsWith('ferry/tombstone/')
+    );
+  } catch {
+    return false;
+  }
+}

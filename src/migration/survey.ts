@@ -1,0 +1,150 @@
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Router } from '../plan/router.ts';
+import type { Plan } from '../plan/types.ts';
+import type { Store } from '../store/store.ts';
+import { CentreCursor } from './centre-cursor.ts';
+import { chainStart } from './chain.ts';
+import { Counter } from './inventory.ts';
+import { listRouted } from './listing.ts';
+import { judge, type Standing } from './standing.ts';
+
+/** What a dry run found in one partition. Bytes are of the source objects. */
+export interface PartitionSurvey {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  objects: number;
+  bytes: number;
+  /** Whose bytes the centre has already. */
+  alreadyThere: number;
+  /** Where the centre holds other bytes under the key, or the source cannot be read as an object. */
+  conflicts: number;
+  /** Markers of an earlier run, not counted as objects. */
+  tombstones: number;
+  readonly conflictSample: string[];
+}
+
+export interface Survey {
+  readonly partitions: readonly PartitionSurvey[];
+  readonly unassigned: { objects: number; bytes: number; sample: string[] };
+  readonly excluded: { objects: number; bytes: number };
+  readonly inventories: readonly { readonly source: string; readonly digest: string }[];
+  /** Bytes and objects that a run would send. */
+  readonly toMove: { objects: number; bytes: number };
+}
+
+export interface SurveyWork {
+  readonly plan: Plan;
+  readonly stores: ReadonlyMap<string, Store>;
+  readonly router: Router;
+  /** What earlier runs know; spares reading what they verified. */
+  readonly ledger: Ledger | undefined;
+  readonly signal: AbortSignal;
+}
+
+const SAMPLE = 20;
+
+/**
+ * A dry run: lists every source and what the centres hold, and compares. Writes to no store and to no ledger. Objects whose key
+ * and size the centre has already are compared by digest, read where no store tells one.
+ *
+ * @param seen called after each page with the number of entries so far.
+ */
+export async function survey(work: SurveyWork, seen: (entries: number) => void = () => undefined): Promise<Survey> {
+  const result: Survey = {
+    partitions: work.plan.partitions.map(({ name, from, to }) => ({
+      name,
+      from,
+      to,
+      objects: 0,
+      bytes: 0,
+      alreadyThere: 0,
+      conflicts: 0,
+      tombstones: 0,
+      conflictSample: [],
+    })),
+    unassigned: { objects: 0, bytes: 0, sample: [] },
+    excluded: { objects: 0, bytes: 0 },
+    inventories: [],
+    toMove: { objects: 0, bytes: 0 },
+  };
+  let entries = 0;
+  const sources = new Set(work.plan.partitions.map((partition) => partition.from));
+  for (const name of sources) {
+    const before = entries;
+    await surveySource(work, name, result, (count) => {
+      entries = before + count;
+      seen(entries);
+    });
+  }
+  return result;
+}
+
+async function surveySource(
+  work: SurveyWork,
+  name: string,
+  result: Survey,
+  seen: (entries: number) => void,
+): Promise<void> {
+  const { plan, router, signal } = work;
+  const source = storeOf(work, name);
+  const nothing = { objects: 0, bytes: 0 };
+  const counter = new Counter(plan, {
+    chain: chainStart(name),
+    excluded: nothing,
+    unassigned: { ...nothing, sample: [] },
+  });
+  const cursors = new Map<string, CentreCursor>();
+  let entries = 0;
+  try {
+    for await (const page of listRouted(plan, source, router, { signal })) {
+      counter.page(page);
+      for (const { entry, route } of page.items) {
+        const partition = route.to === 'partition' ? result.partitions[route.index] : undefined;
+        if (partition === undefined) continue;
+        const cursor = cursors.get(partition.to) ?? new CentreCursor(storeOf(work, partition.to), signal);
+        cursors.set(partition.to, cursor);
+        const standing = await judge(work, source, storeOf(work, partition.to), entry, await cursor.find(entry.key));
+        count(result, partition, entry.key, entry.size, standing);
+      }
+      entries += page.items.length;
+      seen(entries);
+      signal.throwIfAborted();
+    }
+  } finally {
+    for (const cursor of cursors.values()) await cursor.close();
+  }
+  const { coverage, chain } = counter;
+  add(result.unassigned, coverage.unassigned);
+  result.unassigned.sample.push(...coverage.unassigned.sample.slice(0, SAMPLE - result.unassigned.sample.length));
+  add(result.excluded, coverage.excluded);
+  (result.inventories as { source: string; digest: string }[]).push({ source: name, digest: chain });
+}
+
+function count(result: Survey, partition: PartitionSurvey, key: string, size: number, standing: Standing): void {
+  if (standing === 'tombstone') {
+    partition.tombstones += 1;
+    return;
+  }
+  partition.objects += 1;
+  partition.bytes += size;
+  if (standing === 'there') partition.alreadyThere += 1;
+  if (standing === 'absent') add(result.toMove, { objects: 1, bytes: size });
+  if (standing !== 'conflict') return;
+  partition.conflicts += 1;
+  if (partition.conflictSample.length < SAMPLE) partition.conflictSample.push(key);
+}
+
+function add(
+  sum: { objects: number; bytes: number },
+  more: { readonly objects: number; readonly bytes: number },
+): void {
+  sum.objects += more.objects;
+  sum.bytes += more.bytes;
+}
+
+function storeOf(work: SurveyWork, name: string): Store {
+  const store = work.stores.get(name);
+  if (store === undefined) throw new Error(`the plan has no store ${name}`);
+  return store;
+}

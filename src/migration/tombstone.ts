@@ -1,0 +1,112 @@
+import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
+import { type Replaced, type Store, StoreError } from '../store/store.ts';
+import { collect } from './bytes.ts';
+import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { LARGEST_MARKER, type Marker, markerFor } from './marker.ts';
+
+/** What is written to the ledger before the step, so that the marker is the same after a crash. */
+export function tombstoneIntent(context: StepContext): TombstoneIntent {
+  const at = context.clock.now();
+  return { step: 'tombstone', at, holdUntil: at + context.plan.tombstone.holdMs };
+}
+
+/**
+ * Puts a marker in the place of a source object whose copy is verified, if and only if nobody has written the source since it
+ * was read and the verified copy is still at the centre. The swap itself is the store's compare-and-swap: no write can fall
+ * between the check and the marker. May be taken again after any stop: it finds its own marker.
+ */
+export async function tombstone(context: StepContext, row: ObjectRow): Promise<Outcome> {
+  if (row.state !== 'verified' || row.intent?.step !== 'tombstone') {
+    throw new Error(`object ${row.id} is to be tombstoned but is ${row.state} and its intent is not written`);
+  }
+  const { source, centre } = endsOf(context, row);
+  const marker = markerFor(context, row, row.intent, centre);
+  const { signal } = context;
+
+  const copyNow = await centre.head(row.key, { signal });
+  const here = await source.head(row.key, { signal });
+  if (
+    here !== undefined &&
+    here.size === marker.bytes.byteLength &&
+    (await isMarker(source, row.key, marker, signal))
+  ) {
+    // A run before this one put it there and was killed before it could say so.
+    const kept = source.keptToken(row.key, row.revision);
+    const keeps = kept !== undefined && (await source.headKept(row.key, kept, { signal })) !== undefined;
+    return done(row.intent, here.revision, keeps ? kept : undefined);
+  }
+  if (copyNow?.revision !== row.centreRevision) {
+    return unresolved(
+      'conflict',
+      'the copy at the centre is not the one that was verified; the source is left as it is',
+    );
+  }
+  if (here === undefined && !(await cutShort(source, row, signal))) {
+    return unresolved('conflict', 'the source was deleted after its copy: decide whether the copy must go too');
+  }
+  if (here !== undefined && here.revision !== row.revision) {
+    return unresolved('conflict', 'the source changed after its copy');
+  }
+  return await swap(context, row, row.intent, source, marker);
+}
+
+async function swap(
+  context: StepContext,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+  source: Store,
+  marker: Marker,
+): Promise<Outcome> {
+  const { signal } = context;
+  let replaced: Replaced;
+  try {
+    replaced = await source.replace(row.key, row.revision, marker.bytes, {
+      size: marker.bytes.byteLength,
+      sha256: marker.sha256,
+      attributes: marker.attributes,
+      signal,
+    });
+  } catch (error) {
+    if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
+    // Either someone wrote, or a marker of ours arrived whose answer was lost. Only the bytes can tell.
+    const now = await source.head(row.key, { signal });
+    if (now !== undefined && (await isMarker(source, row.key, marker, signal)))
+      return done(intent, now.revision, undefined);
+    return unresolved('conflict', `the source changed after its copy (${error.why})`);
+  }
+  return done(intent, replaced.head.revision, replaced.kept);
+}
+
+/** Whether an earlier attempt was cut between hiding the old bytes and showing the marker: they are then whole where it keeps them. */
+async function cutShort(source: Store, row: ObjectRow, signal: AbortSignal): Promise<boolean> {
+  const token = source.keptToken(row.key, row.revision);
+  if (token === undefined) return false;
+  const kept = await source.headKept(row.key, token, { signal });
+  return kept?.revision === row.revision;
+}
+
+async function isMarker(source: Store, key: string, marker: Marker, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { head, body, discard } = await source.read(key, { signal });
+    if (head.size > LARGEST_MARKER) {
+      await discard();
+      return false;
+    }
+    return Buffer.compare(await collect(body), marker.bytes) === 0;
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'absent') return false;
+    throw error;
+  }
+}
+
+function done(intent: TombstoneIntent, revision: string, kept: string | undefined): Outcome {
+  return {
+    to: 'tombstoned',
+    change: {
+      tombstone: { revision, kept, at: intent.at, holdUntil: intent.holdUntil },
+      intent: null,
+      reason: null,
+      integrity: false,
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import type { ObjectRow } from '../ledger/rows.ts';
+import { StoreError } from '../store/store.ts';
+import { digestOfObject } from './bytes.ts';
+import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+
+/**
+ * Proves the copy at the centre: `readback` reads every byte there again; `attested` takes the SHA-256 that the store itself
+ * computed or checked, and leaves the object `unverifiable` where there is none. Changes nothing in any store.
+ */
+export async function verify(context: StepContext, row: ObjectRow): Promise<Outcome> {
+  if (row.sha256 === undefined) throw new Error(`object ${row.id} is to be verified but has no digest`);
+  try {
+    return context.plan.verify === 'readback' ? await readBack(context, row) : await attested(context, row);
+  } catch (error) {
+    if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
+    return disagrees('the copy has vanished from the centre');
+  }
+}
+
+async function readBack(context: StepContext, row: ObjectRow): Promise<Outcome> {
+  const { centre } = endsOf(context, row);
+  const there = await digestOfObject(centre, row.key, { signal: context.signal });
+  if (there.sha256 === row.sha256 && there.size === row.size) return verified(there.head.revision);
+  return disagrees(
+    `the centre gives back ${there.size} bytes with SHA-256 ${there.sha256}; ${row.size} with ${row.sha256} were copied`,
+  );
+}
+
+async function attested(context: StepContext, row: ObjectRow): Promise<Outcome> {
+  const { centre } = endsOf(context, row);
+  const head = await centre.head(row.key, { signal: context.signal });
+  if (head === undefined) return disagrees('the copy has vanished from the centre');
+  if (head.size !== row.size) return disagrees(`the centre has ${head.size} bytes; ${row.size} were copied`);
+  if (head.sha256 === undefined) {
+    return unresolved('unverifiable', `${centre.name} keeps no SHA-256 of this object; use verify: readback`);
+  }
+  if (head.sha256 === row.sha256) return verified(head.revision);
+  return disagrees(`the centre attests SHA-256 ${head.sha256}; ${row.sha256} was copied`);
+}
+
+function verified(centreRevision: string): Outcome {
+  return { to: 'verified', change: { centreRevision, reason: null, integrity: false } };
+}
