@@ -29,6 +29,7 @@ export interface LedgerOptions {
  * while one, which holds the state directory's lock, writes.
  */
 export class Ledger {
+  readonly stateDir: string;
   readonly inventory: InventoryBook;
   readonly queries: Queries;
   readonly probes: ProbeBook;
@@ -38,7 +39,8 @@ export class Ledger {
   readonly #writer: Writer;
   readonly #transition: Transition;
 
-  private constructor(db: DatabaseSync, options: LedgerOptions) {
+  private constructor(db: DatabaseSync, stateDir: string, options: LedgerOptions) {
+    this.stateDir = stateDir;
     this.#db = db;
     this.#clock = options.clock ?? systemClock;
     this.#writer = new Writer(db, options.hooks ?? {});
@@ -58,7 +60,7 @@ export class Ledger {
     try {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       migrate(db, file);
-      return new Ledger(db, options);
+      return new Ledger(db, stateDir, options);
     } catch (error) {
       db.close();
       throw asFerryError(file, error);
@@ -76,7 +78,7 @@ export class Ledger {
         return undefined;
       }
       migrate(db, file);
-      return new Ledger(db, {});
+      return new Ledger(db, stateDir, {});
     } catch (error) {
       db.close();
       throw asFerryError(file, error);

@@ -1,0 +1,248 @@
+import { link, mkdir, realpath, stat, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import {
+  type Body,
+  type CallOptions,
+  type ListEntry,
+  type ListOptions,
+  type ObjectHead,
+  type ObjectReader,
+  type Replaced,
+  type Store,
+  StoreError,
+  type WriteOptions,
+} from '../store.ts';
+import { asStoreError, codeOf } from './errors.ts';
+import { FolderSync, isRealFolder, makeFolders } from './folders.ts';
+import { fileOf } from './keys.ts';
+import { listFiles } from './list.ts';
+import { readFile } from './read.ts';
+import { revisionOf, sameState, stateOfRevision } from './revision.ts';
+import { Scratch } from './scratch.ts';
+import { keptToken, revisionOfToken, Swap, statsOf } from './swap.ts';
+
+/** A directory tree as a store: the key `a/b` is the file ROOT/a/b. Attributes are not kept. */
+export class FileStore implements Store {
+  readonly name: string;
+  readonly kind = 'file';
+  readonly location: string;
+  readonly #syncing = new FolderSync();
+  /** Symbolic links above the root are resolved at `open`; below it none is followed. */
+  #root: string;
+  #scratch: Scratch;
+  #swap: Swap;
+  #emptied = new Set<string>();
+
+  constructor(options: { readonly name: string; readonly path: string }) {
+    this.name = options.name;
+    this.#root = resolve(options.path);
+    this.location = pathToFileURL(this.#root).href;
+    this.#scratch = new Scratch(this.name, this.#root, this.#syncing);
+    this.#swap = new Swap(this.name, this.#root, this.#scratch, this.#syncing);
+  }
+
+  async open({ create }: { readonly create: boolean }): Promise<void> {
+    await this.#do('open', undefined, async () => {
+      if (create) await mkdir(this.#root, { recursive: true });
+      const isFolder = await stat(this.#root).then(
+        (stats) => stats.isDirectory(),
+        (error: unknown) => {
+          if (codeOf(error) === 'ENOENT') return undefined;
+          throw error;
+        },
+      );
+      if (isFolder !== true) {
+        const why = isFolder === undefined ? `there is no folder ${this.#root}` : `${this.#root} is no folder`;
+        throw new StoreError({ kind: 'missing', store: this.name, op: 'open', why });
+      }
+      this.#root = await realpath(this.#root);
+      this.#scratch = new Scratch(this.name, this.#root, this.#syncing);
+      this.#swap = new Swap(this.name, this.#root, this.#scratch, this.#syncing);
+    });
+  }
+
+  async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
+    try {
+      yield* listFiles(this.#root, options);
+    } catch (error) {
+      throw asStoreError(error, { store: this.name, op: 'list' });
+    }
+  }
+
+  async head(key: string): Promise<ObjectHead | undefined> {
+    return await this.#do('head', key, async () => {
+      const file = fileOf(this.name, this.#root, key);
+      if (!(await isRealFolder(this.name, key, file))) return undefined;
+      const stats = await statsOf(file);
+      if (stats === undefined || stats.isDirectory()) return undefined;
+      const head = { key, size: stats.size, revision: revisionOf(stats), modified: stats.mtimeMs, attributes: {} };
+      return stats.isFile() ? head : { ...head, unusable: 'it is not a file' };
+    });
+  }
+
+  async read(key: string, options: CallOptions = {}): Promise<ObjectReader> {
+    return await this.#do('read', key, async () => {
+      const file = fileOf(this.name, this.#root, key);
+      if (!(await isRealFolder(this.name, key, file))) throw this.#absent('read', key);
+      return await readFile(this.name, key, file, options);
+    });
+  }
+
+  async create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {
+    return await this.#do('create', key, async () => {
+      const file = fileOf(this.name, this.#root, key);
+      const fresh = await this.#scratch.write(key, body, options);
+      try {
+        await this.#folderOf(key, file);
+        await this.#linkNew(fresh, file, key);
+        await this.#syncing.sync(dirname(file));
+      } finally {
+        await unlink(fresh);
+      }
+      return await this.#mustHead(key, options);
+    });
+  }
+
+  async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
+    return await this.#do('replace', key, async () => {
+      const file = fileOf(this.name, this.#root, key);
+      if (!(await isRealFolder(this.name, key, file))) throw this.#gone('replace', key);
+      const fresh = await this.#scratch.write(key, body, options);
+      let kept: string;
+      try {
+        kept = await this.#swap.replace(key, file, revision, fresh);
+      } finally {
+        await unlink(fresh);
+      }
+      return { head: await this.#mustHead(key, options), kept };
+    });
+  }
+
+  keptToken(key: string, revision: string): string {
+    return keptToken(key, revision);
+  }
+
+  async headKept(key: string, kept: string): Promise<ObjectHead | undefined> {
+    return await this.#do('head kept', key, async () => {
+      const stats = await statsOf(this.#swap.heldFile(kept));
+      if (stats === undefined) return undefined;
+      const revision = revisionOfToken(kept);
+      const unchanged = sameState(stats, stateOfRevision(revision));
+      return {
+        key,
+        size: stats.size,
+        revision: unchanged ? revision : revisionOf(stats),
+        modified: stats.mtimeMs,
+        attributes: {},
+      };
+    });
+  }
+
+  async reinstate(
+    key: string,
+    revision: string | undefined,
+    kept: string,
+    options: CallOptions = {},
+  ): Promise<ObjectHead> {
+    return await this.#do('reinstate', key, async () => {
+      const file = fileOf(this.name, this.#root, key);
+      if (!(await isRealFolder(this.name, key, file))) throw this.#gone('reinstate', key);
+      await this.#swap.reinstate(key, file, revision, kept);
+      this.#emptied.add(dirname(this.#swap.heldFile(kept)));
+      return await this.#mustHead(key, options);
+    });
+  }
+
+  async remove(key: string, revision: string): Promise<void> {
+    await this.#do('remove', key, async () => {
+      const file = fileOf(this.name, this.#root, key);
+      if (!(await isRealFolder(this.name, key, file))) throw this.#gone('remove', key);
+      await this.#swap.remove('remove', key, file, revision);
+    });
+  }
+
+  async sweep(): Promise<void> {
+    await this.#do('sweep', undefined, async () => await this.#scratch.sweep());
+  }
+
+  async close(): Promise<void> {
+    await this.#do('close', undefined, async () => {
+      await this.#scratch.removeIfEmpty();
+      if (this.#emptied.size > 0) await this.#swap.removeEmpty([...this.#emptied]);
+    });
+  }
+
+  /** Makes the folder of a new file. @throws StoreError `key` where a file or a link is in the way. */
+  async #folderOf(key: string, file: string): Promise<void> {
+    if (await isRealFolder(this.name, key, file)) return;
+    await makeFolders(this.#root, dirname(file), this.#syncing);
+    await isRealFolder(this.name, key, file);
+  }
+
+  /** `link` fails where something is, whoever else is writing: the one call that never overwrites. */
+  async #linkNew(fresh: string, file: string, key: string): Promise<void> {
+    try {
+      await link(fresh, file);
+    } catch (error) {
+      const at = { store: this.name, op: 'create', key, cause: error };
+      switch (codeOf(error)) {
+        case 'EEXIST': {
+          const isFolder = (await statsOf(file))?.isDirectory() === true;
+          if (!isFolder) throw new StoreError({ ...at, kind: 'exists', why: 'there is a file already' });
+          throw new StoreError({
+            ...at,
+            kind: 'key',
+            why: 'there is a folder of that name: a file system cannot hold a key beside keys below it',
+          });
+        }
+        case 'EPERM':
+        case 'ENOTSUP':
+        case 'ENOSYS':
+          throw new StoreError({
+            ...at,
+            kind: 'unsupported',
+            why: 'the file system has no hard links, without which nothing can be made there for sure without overwriting',
+          });
+        case 'EXDEV':
+          throw new StoreError({
+            ...at,
+            kind: 'unsupported',
+            why: 'another file system is mounted inside the store; make that a store of its own',
+          });
+        default:
+          throw error;
+      }
+    }
+  }
+
+  async #mustHead(key: string, options: CallOptions): Promise<ObjectHead> {
+    options.signal?.throwIfAborted();
+    const head = await this.head(key);
+    if (head === undefined)
+      throw new StoreError({
+        kind: 'changed',
+        store: this.name,
+        op: 'head',
+        key,
+        why: 'it was removed in that moment',
+      });
+    return head;
+  }
+
+  #absent(op: string, key: string): StoreError {
+    return new StoreError({ kind: 'absent', store: this.name, op, key, why: 'there is no such file' });
+  }
+
+  #gone(op: string, key: string): StoreError {
+    return new StoreError({ kind: 'precondition', store: this.name, op, key, why: 'there is no object any more' });
+  }
+
+  async #do<T>(op: string, key: string | undefined, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw asStoreError(error, { store: this.name, op, ...(key === undefined ? {} : { key }) });
+    }
+  }
+}

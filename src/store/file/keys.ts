@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { StoreError } from '../store.ts';
+
+/** Folders of ferry's own at a store's root: no object may lie in them and no listing shows them. */
+export const SCRATCH = '.ferry-tmp';
+export const HELD = '.ferry-held';
+
+/** What Linux allows for one name and for a whole path (limits.h: NAME_MAX, PATH_MAX with its closing NUL). */
+const LONGEST_NAME = 255;
+const LONGEST_PATH = 4_095;
+
+/**
+ * The file of a key: `a/b/c` is ROOT/a/b/c.
+ *
+ * @throws StoreError `key` for a key that a file system cannot hold, with the reason.
+ */
+export function fileOf(store: string, root: string, key: string): string {
+  const reason = whyNot(key);
+  if (reason !== undefined) throw badKey(store, key, reason);
+  const file = join(root, key);
+  if (Buffer.byteLength(file) > LONGEST_PATH)
+    throw badKey(store, key, 'the path would be longer than the system allows');
+  return file;
+}
+
+/** Why a file system cannot hold a key; `undefined` when it can. */
+function whyNot(key: string): string | undefined {
+  if (key === '') return 'a file needs a name';
+  if (!key.isWellFormed()) return 'it is no valid Unicode';
+  if (key.includes('\0')) return 'a file name cannot hold a NUL';
+  if (key.startsWith('/')) return 'a file system cannot keep a leading slash';
+  if (key.endsWith('/')) return 'a file system cannot keep a trailing slash: that is a folder';
+  const segments = key.split('/');
+  if (segments[0] === SCRATCH || segments[0] === HELD) return `${segments[0]} is a folder of ferry's own`;
+  for (const segment of segments) {
+    if (segment === '') return 'a file system cannot keep two slashes in a row';
+    if (segment === '.' || segment === '..') return `"${segment}" is not a name in a file system`;
+    if (Buffer.byteLength(segment) > LONGEST_NAME) return `a name in it is longer than ${LONGEST_NAME} bytes`;
+  }
+  return undefined;
+}
+
+export function badKey(store: string, key: string, why: string): StoreError {
+  return new StoreError({ kind: 'key', store, op: 'use the key', key, why });
+}

@@ -1,0 +1,164 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { type Body, StoreError, type WriteOptions } from '../store.ts';
+import { codeOf } from './errors.ts';
+import type { FolderSync } from './folders.ts';
+import { fileOf, SCRATCH } from './keys.ts';
+import { type FileState, sameState } from './revision.ts';
+
+const Note = z.object({ key: z.string(), ino: z.number(), size: z.number(), mtimeMs: z.number() });
+
+/**
+ * ROOT/.ferry-tmp: files that are being written, and files that were set aside to look at them before they are dropped. Its names
+ * begin with the writer's process id, so that what a dead writer left can be told from what a living one needs.
+ */
+export class Scratch {
+  readonly #store: string;
+  readonly #root: string;
+  readonly #dir: string;
+  readonly #syncing: FolderSync;
+
+  constructor(store: string, root: string, syncing: FolderSync) {
+    this.#store = store;
+    this.#root = root;
+    this.#dir = join(root, SCRATCH);
+    this.#syncing = syncing;
+  }
+
+  /** Writes a body to a file of its own, to the disk, and gives its path. Nothing is left behind when it throws. */
+  async write(key: string, body: Body, options: WriteOptions): Promise<string> {
+    const file = await this.#newName();
+    const handle = await open(file, 'wx', 0o666);
+    try {
+      await this.#fill(handle, key, body, options);
+      await handle.sync();
+    } catch (error) {
+      await handle.close();
+      await unlink(file);
+      throw error;
+    }
+    await handle.close();
+    return file;
+  }
+
+  async #fill(handle: Awaited<ReturnType<typeof open>>, key: string, body: Body, options: WriteOptions): Promise<void> {
+    const hash = options.sha256 === undefined ? undefined : createHash('sha256');
+    let size = 0;
+    for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+      options.signal?.throwIfAborted();
+      hash?.update(chunk);
+      size += chunk.byteLength;
+      for (let at = 0; at < chunk.byteLength; ) {
+        at += (await handle.write(chunk, at, chunk.byteLength - at)).bytesWritten;
+      }
+    }
+    if (size !== options.size) {
+      const why = `the body has ${size} bytes where ${options.size} were announced`;
+      throw new StoreError({ kind: 'cut', store: this.#store, op: 'write', key, why });
+    }
+    if (hash !== undefined && hash.digest('hex') !== options.sha256) {
+      const why = 'the body has another SHA-256 than announced';
+      throw new StoreError({ kind: 'digest', store: this.#store, op: 'write', key, why });
+    }
+  }
+
+  /**
+   * Takes the file of a key out of its place and drops it if it is still in `expected` state; otherwise it goes back. There is no
+   * system call that removes a file only if it is unchanged, so it is taken away first and looked at then.
+   *
+   * @returns whether it was the expected one and is gone.
+   */
+  async takeAway(key: string, file: string, expected: FileState): Promise<boolean> {
+    const aside = await this.#newName();
+    await mkdir(aside, { mode: 0o700 });
+    // Says whose file lies here, in case this process dies before it is back in its place.
+    await writeFile(join(aside, 'note.json'), JSON.stringify({ key, ...expected }), { flush: true });
+    await this.#syncing.sync(aside);
+    try {
+      await rename(file, join(aside, 'object'));
+    } catch (error) {
+      await rm(aside, { recursive: true });
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+    const isExpected = await this.#settle(aside, file, expected);
+    await this.#syncing.sync(dirname(file));
+    return isExpected;
+  }
+
+  /** Drops what lies aside if it is the expected one; else puts it back, or leaves it aside where something newer is in its place. */
+  async #settle(aside: string, file: string, expected: FileState): Promise<boolean> {
+    const object = join(aside, 'object');
+    const isExpected = sameState(await lstat(object), expected);
+    if (!isExpected) {
+      try {
+        await link(object, file);
+      } catch (error) {
+        if (codeOf(error) !== 'EEXIST') throw error;
+        // Something newer is in its place already. What lies aside was written by someone all the same: it stays.
+        return false;
+      }
+    }
+    await rm(aside, { recursive: true });
+    return isExpected;
+  }
+
+  /** Removes what dead writers left, and puts back what they had only set aside. */
+  async sweep(): Promise<void> {
+    for (const name of await this.#names()) {
+      const pid = Number(name.split('-')[0]);
+      if (pid !== process.pid && isAlive(pid)) continue;
+      await this.#recover(join(this.#dir, name));
+    }
+    await this.removeIfEmpty();
+  }
+
+  async removeIfEmpty(): Promise<void> {
+    try {
+      await rmdir(this.#dir);
+    } catch (error) {
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+    }
+  }
+
+  async #recover(path: string): Promise<void> {
+    if (!(await lstat(path)).isDirectory()) return await unlink(path);
+    const isThere = await lstat(join(path, 'object')).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) return await rm(path, { recursive: true });
+    const { key, ...expected } = Note.parse(JSON.parse(await readFile(join(path, 'note.json'), 'utf8')));
+    const file = fileOf(this.#store, this.#root, key);
+    await this.#settle(path, file, expected);
+    await this.#syncing.sync(dirname(file));
+  }
+
+  async #names(): Promise<string[]> {
+    try {
+      return await readdir(this.#dir);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  async #newName(): Promise<string> {
+    await mkdir(this.#dir, { mode: 0o700 }).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
+    return join(this.#dir, `${process.pid}-${randomUUID()}`);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}

@@ -1,0 +1,62 @@
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { fromIni } from '@aws-sdk/credential-providers';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { FerryError } from '../../base/errors.ts';
+import type { CredentialsSpec, S3StoreSpec } from '../../plan/types.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** More than any plan's concurrency, so that the pool is never the limit. */
+const SOCKETS = 2_048;
+
+/**
+ * A client for one bucket. It tries each request once: retries are the engine's, which knows what a lost answer may have done. Off
+ * AWS, checksums beyond those asked for are left out, since not every server knows them.
+ */
+export function makeClient(spec: S3StoreSpec, env: Env): S3Client {
+  const config: S3ClientConfig = {
+    region: spec.region,
+    forcePathStyle: spec.pathStyle ?? spec.endpoint !== undefined,
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 10_000,
+      // How long a socket may be silent; a body may take as long as it likes.
+      socketTimeout: 120_000,
+      httpAgent: { keepAlive: true, maxSockets: SOCKETS },
+      httpsAgent: { keepAlive: true, maxSockets: SOCKETS },
+    }),
+  };
+  if (spec.endpoint !== undefined) config.endpoint = spec.endpoint;
+  const credentials = credentialsOf(spec.name, spec.credentials, env);
+  if (credentials !== undefined) config.credentials = credentials;
+  return new S3Client(config);
+}
+
+function credentialsOf(store: string, spec: CredentialsSpec, env: Env): S3ClientConfig['credentials'] {
+  switch (spec.from) {
+    case 'default':
+      return undefined;
+    case 'profile':
+      return fromIni({ profile: spec.profile });
+    case 'env': {
+      const accessKeyId = variable(store, env, spec.accessKeyIdEnv);
+      const secretAccessKey = variable(store, env, spec.secretAccessKeyEnv);
+      if (spec.sessionTokenEnv === undefined) return { accessKeyId, secretAccessKey };
+      return { accessKeyId, secretAccessKey, sessionToken: variable(store, env, spec.sessionTokenEnv) };
+    }
+  }
+}
+
+function variable(store: string, env: Env, name: string): string {
+  const value = env[name];
+  if (value !== undefined && value !== '') return value;
+  throw new FerryError({
+    fault: 'usage',
+    op: 'find the credentials',
+    subject: store,
+    why: `the environment variable ${name} is not set`,
+    hint: `set ${name}, or name another one in stores.${store}.credentials`,
+  });
+}

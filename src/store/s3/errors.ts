@@ -1,0 +1,108 @@
+import { messageOf } from '../../base/errors.ts';
+import { StoreError, type StoreErrorKind } from '../store.ts';
+
+/** Error codes of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and of MinIO. */
+const CODES: Readonly<Record<string, StoreErrorKind>> = {
+  NoSuchKey: 'absent',
+  NotFound: 'absent',
+  NoSuchVersion: 'absent',
+  NoSuchBucket: 'missing',
+  PreconditionFailed: 'precondition',
+  ConditionalRequestConflict: 'transient',
+  OperationAborted: 'transient',
+  AccessDenied: 'denied',
+  InvalidAccessKeyId: 'denied',
+  SignatureDoesNotMatch: 'denied',
+  ExpiredToken: 'denied',
+  InvalidToken: 'denied',
+  RequestTimeTooSkewed: 'transient',
+  RequestTimeout: 'transient',
+  InternalError: 'transient',
+  ServiceUnavailable: 'throttled',
+  SlowDown: 'throttled',
+  SlowDownRead: 'throttled',
+  SlowDownWrite: 'throttled',
+  TooManyRequests: 'throttled',
+  BadDigest: 'digest',
+  InvalidDigest: 'digest',
+  XAmzContentSHA256Mismatch: 'digest',
+  XAmzContentChecksumMismatch: 'digest',
+  IncompleteBody: 'cut',
+  KeyTooLongError: 'key',
+  XMinioInvalidObjectName: 'key',
+  XMinioParentIsObject: 'key',
+  XMinioObjectExistsAsDirectory: 'key',
+  ObjectExistsAsDirectory: 'key',
+  QuotaExceeded: 'full',
+  XMinioStorageFull: 'full',
+  EntityTooLarge: 'unsupported',
+  NotImplemented: 'unsupported',
+};
+
+const SYSTEM: Readonly<Record<string, StoreErrorKind>> = {
+  ECONNREFUSED: 'unreachable',
+  ENOTFOUND: 'unreachable',
+  EAI_AGAIN: 'unreachable',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  ECONNRESET: 'transient',
+  EPIPE: 'transient',
+  ETIMEDOUT: 'transient',
+};
+
+const STATUSES: Readonly<Record<number, StoreErrorKind>> = {
+  403: 'denied',
+  404: 'absent',
+  408: 'transient',
+  409: 'transient',
+  412: 'precondition',
+  429: 'throttled',
+  500: 'transient',
+  502: 'transient',
+  503: 'throttled',
+  504: 'transient',
+  507: 'full',
+};
+
+/** What the SDK threw, as a `StoreError`. Aborts and errors that are none of the store's pass unchanged. */
+export function asStoreError(
+  error: unknown,
+  at: { readonly store: string; readonly op: string; readonly key?: string },
+): unknown {
+  if (!(error instanceof Error) || error instanceof StoreError || error.name === 'AbortError') return error;
+  const kind = kindOf(error);
+  if (kind === undefined) return error;
+  return new StoreError({ ...at, kind, why: whyOf(error), cause: error });
+}
+
+function kindOf(error: Error): StoreErrorKind | undefined {
+  const byCode = CODES[error.name] ?? SYSTEM[systemCode(error) ?? ''];
+  if (byCode !== undefined) return byCode;
+  if (error.name === 'TimeoutError') return 'transient';
+  // The SDK found no credentials, or could not use them: no request was made.
+  if (error.name === 'CredentialsProviderError') return 'denied';
+  const status = statusOf(error);
+  if (status === undefined) return undefined;
+  return STATUSES[status] ?? (status >= 500 ? 'transient' : 'other');
+}
+
+function statusOf(error: Error): number | undefined {
+  if (!('$metadata' in error) || typeof error.$metadata !== 'object' || error.$metadata === null) return undefined;
+  const { httpStatusCode } = error.$metadata as { httpStatusCode?: number };
+  return httpStatusCode;
+}
+
+/** The code of a socket's error, also where several addresses were tried. */
+function systemCode(error: Error): string | undefined {
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  if (error instanceof AggregateError)
+    return error.errors.map((one) => systemCode(one)).find((code) => code !== undefined);
+  return error.cause instanceof Error ? systemCode(error.cause) : undefined;
+}
+
+function whyOf(error: Error): string {
+  const status = statusOf(error);
+  const code = systemCode(error);
+  const text = messageOf(error) === '' ? (code ?? error.name) : messageOf(error);
+  return status === undefined ? text : `${error.name} (HTTP ${status}): ${text}`;
+}

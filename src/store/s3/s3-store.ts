@@ -1,0 +1,344 @@
+import type { Readable } from 'node:stream';
+import {
+  type _Object,
+  DeleteObjectCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { sha256Hex } from '../../base/digest.ts';
+import type { S3StoreSpec } from '../../plan/types.ts';
+import {
+  type Body,
+  type CallOptions,
+  type ListEntry,
+  type ListOptions,
+  type ObjectHead,
+  type ObjectReader,
+  type Replaced,
+  type Store,
+  StoreError,
+  type StoreErrorKind,
+  type WriteOptions,
+} from '../store.ts';
+import { type AttributeOutput, attributeInput, attributesOf } from './attributes.ts';
+import { readerBody, uploadStream } from './body.ts';
+import { asStoreError } from './errors.ts';
+import { decodeListed, fullKey } from './keys.ts';
+
+/** The most that one PutObject takes. */
+const LARGEST_PUT = 5 * 1024 ** 3;
+
+/** A bucket, or a prefix in one, over the S3 API (https://docs.aws.amazon.com/AmazonS3/latest/API/). A revision is an ETag. */
+export class S3Store implements Store {
+  readonly name: string;
+  readonly kind = 's3';
+  readonly location: string;
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  /** `undefined` where the server would not say. */
+  #versioned: boolean | undefined;
+
+  constructor(spec: S3StoreSpec, client: S3Client) {
+    this.name = spec.name;
+    const host = spec.endpoint === undefined ? `${spec.region}.amazonaws.com` : new URL(spec.endpoint).host;
+    this.location = `s3://${host}/${spec.bucket}/${spec.prefix}`;
+    this.#client = client;
+    this.#bucket = spec.bucket;
+    this.#prefix = spec.prefix;
+  }
+
+  /** Never makes a bucket: where it would lie is for an operator to decide. */
+  async open({ signal }: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void> {
+    try {
+      await this.#send('open', undefined, () =>
+        this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }), this.#http(signal)),
+      );
+    } catch (error) {
+      if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
+      throw this.#error('missing', 'open', undefined, `there is no bucket ${this.#bucket}`, error);
+    }
+    this.#versioned = await this.#isVersioned(signal);
+  }
+
+  async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
+    const { prefix = '', after, signal } = options;
+    let token: string | undefined;
+    do {
+      const input = {
+        Bucket: this.#bucket,
+        Prefix: this.#prefix + prefix,
+        EncodingType: 'url' as const,
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+        ...(after === undefined || token !== undefined ? {} : { StartAfter: this.#prefix + after }),
+      };
+      const page = await this.#send('list', undefined, () =>
+        this.#client.send(new ListObjectsV2Command(input), this.#http(signal)),
+      );
+      yield (page.Contents ?? []).flatMap((item) => this.#entry(item));
+      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  async head(key: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
+    const input = { Bucket: this.#bucket, Key: this.#full(key), ChecksumMode: 'ENABLED' as const };
+    try {
+      const output = await this.#send('head', key, () =>
+        this.#client.send(new HeadObjectCommand(input), this.#http(options.signal)),
+      );
+      return this.#headOf(key, output);
+    } catch (error) {
+      if (error instanceof StoreError && error.kind === 'absent') return undefined;
+      throw error;
+    }
+  }
+
+  async read(key: string, options: CallOptions = {}): Promise<ObjectReader> {
+    const input = { Bucket: this.#bucket, Key: this.#full(key), ChecksumMode: 'ENABLED' as const };
+    const output = await this.#send('read', key, () =>
+      this.#client.send(new GetObjectCommand(input), this.#http(options.signal)),
+    );
+    const head = this.#headOf(key, output);
+    const at = { store: this.name, op: 'read', key };
+    return { head, ...readerBody(output.Body as Readable, head.size, at, options.signal) };
+  }
+
+  async create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {
+    try {
+      return await this.#put('create', key, body, options, { IfNoneMatch: '*' });
+    } catch (error) {
+      if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
+      throw this.#error('exists', 'create', key, 'there is an object already', error);
+    }
+  }
+
+  async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
+    const kept = this.#versioned === true ? await this.#versionOf(key, revision, options) : undefined;
+    try {
+      const head = await this.#put('replace', key, body, options, { IfMatch: etag(revision) });
+      return kept === undefined ? { head } : { head, kept };
+    } catch (error) {
+      if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
+      throw this.#error('precondition', 'replace', key, 'there is no object any more', error);
+    }
+  }
+
+  /** Only the server knows the id of a version before it is hidden. */
+  keptToken(): undefined {
+    return undefined;
+  }
+
+  async headKept(key: string, kept: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
+    const input = { Bucket: this.#bucket, Key: this.#full(key), VersionId: kept, ChecksumMode: 'ENABLED' as const };
+    try {
+      const output = await this.#send('head kept', key, () =>
+        this.#client.send(new HeadObjectCommand(input), this.#http(options.signal)),
+      );
+      return this.#headOf(key, output);
+    } catch (error) {
+      if (error instanceof StoreError && error.kind === 'absent') return undefined;
+      throw error;
+    }
+  }
+
+  /** The kept version becomes the newest one by being written again, since only a PUT can be told to replace nothing but the marker. */
+  async reinstate(
+    key: string,
+    revision: string | undefined,
+    kept: string,
+    options: CallOptions = {},
+  ): Promise<ObjectHead> {
+    const input = { Bucket: this.#bucket, Key: this.#full(key), VersionId: kept };
+    const old = await this.#send('reinstate', key, () =>
+      this.#client.send(new GetObjectCommand(input), this.#http(options.signal)),
+    );
+    const size = old.ContentLength ?? 0;
+    const at = { store: this.name, op: 'reinstate', key };
+    const { body } = readerBody(old.Body as Readable, size, at, options.signal);
+    const write = { ...options, size, attributes: attributesOf(old as AttributeOutput) };
+    return revision === undefined
+      ? await this.create(key, body, write)
+      : (await this.replace(key, revision, body, write)).head;
+  }
+
+  /**
+   * For probe objects alone: MinIO ignores `If-Match` on DELETE, so nothing that anyone else may write can be removed this way. In a
+   * versioned bucket it is the version that goes, not a marker that comes.
+   */
+  async remove(key: string, revision: string, options: CallOptions = {}): Promise<void> {
+    const head = await this.#send('remove', key, () =>
+      this.#client.send(
+        new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#full(key) }),
+        this.#http(options.signal),
+      ),
+    );
+    if (revisionOf(head.ETag) !== revision)
+      throw this.#error('precondition', 'remove', key, 'it is another object by now');
+    const version = head.VersionId === undefined ? {} : { VersionId: head.VersionId };
+    const input = { Bucket: this.#bucket, Key: this.#full(key), ...version };
+    await this.#send('remove', key, () =>
+      this.#client.send(new DeleteObjectCommand(input), this.#http(options.signal)),
+    );
+  }
+
+  async sweep(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#client.destroy();
+  }
+
+  async #put(
+    op: string,
+    key: string,
+    body: Body,
+    options: WriteOptions,
+    condition: { readonly IfMatch?: string; readonly IfNoneMatch?: string },
+  ): Promise<ObjectHead> {
+    const at = { store: this.name, op, key };
+    if (options.size > LARGEST_PUT)
+      throw this.#error('unsupported', op, key, 'it is larger than the 5 GiB that one PUT takes');
+    const whole = body instanceof Uint8Array ? this.#checked(op, key, body, options) : undefined;
+    const stream = body instanceof Uint8Array ? undefined : uploadStream(body, options.size, at);
+    const input = {
+      Bucket: this.#bucket,
+      Key: this.#full(key),
+      ContentLength: options.size,
+      ...attributeInput(this.name, key, options.attributes),
+      ...condition,
+      ...(whole === undefined
+        ? { ChecksumAlgorithm: 'SHA256' as const }
+        : { ChecksumSHA256: Buffer.from(whole, 'hex').toString('base64') }),
+    };
+    let broken: unknown;
+    stream?.once('error', (error) => {
+      broken = error;
+    });
+    const command = new PutObjectCommand({ ...input, Body: stream ?? (body as Uint8Array) });
+    try {
+      const output = await this.#send(op, key, () => this.#client.send(command, this.#http(options.signal)));
+      const sha256 =
+        whole ??
+        (output.ChecksumSHA256 === undefined
+          ? undefined
+          : Buffer.from(output.ChecksumSHA256, 'base64').toString('hex'));
+      const head = {
+        key,
+        size: options.size,
+        revision: revisionOf(output.ETag),
+        modified: Date.now(),
+        attributes: options.attributes ?? {},
+      };
+      return sha256 === undefined ? head : { ...head, sha256 };
+    } catch (error) {
+      // What broke the body is why; the SDK only saw its upload fail.
+      throw broken ?? error;
+    } finally {
+      stream?.destroy();
+    }
+  }
+
+  /** The digest that goes along with a whole body. @throws StoreError where the caller's facts about it are wrong. */
+  #checked(op: string, key: string, body: Uint8Array, options: WriteOptions): string {
+    if (body.byteLength !== options.size) {
+      throw this.#error('cut', op, key, `the body has ${body.byteLength} bytes where ${options.size} were announced`);
+    }
+    // A wrong one is the server's to find: that is what it is sent for.
+    return options.sha256 ?? sha256Hex(body);
+  }
+
+  async #versionOf(key: string, revision: string, options: CallOptions): Promise<string | undefined> {
+    const input = { Bucket: this.#bucket, Key: this.#full(key) };
+    const head = await this.#send('replace', key, () =>
+      this.#client.send(new HeadObjectCommand(input), this.#http(options.signal)),
+    );
+    if (revisionOf(head.ETag) !== revision)
+      throw this.#error('precondition', 'replace', key, 'it is another object by now');
+    return head.VersionId;
+  }
+
+  async #isVersioned(signal: AbortSignal | undefined): Promise<boolean | undefined> {
+    try {
+      const command = new GetBucketVersioningCommand({ Bucket: this.#bucket });
+      const output = await this.#send('open', undefined, () => this.#client.send(command, this.#http(signal)));
+      return output.Status === 'Enabled';
+    } catch (error) {
+      if (error instanceof StoreError && !error.passing) return undefined;
+      throw error;
+    }
+  }
+
+  #entry(item: _Object): ListEntry[] {
+    const key = decodeListed(item.Key ?? '').slice(this.#prefix.length);
+    // The prefix itself can be an object; it has no key in this store.
+    if (key === '') return [];
+    return [
+      { key, size: item.Size ?? 0, revision: revisionOf(item.ETag), modified: item.LastModified?.getTime() ?? 0 },
+    ];
+  }
+
+  #headOf(
+    key: string,
+    output: Pick<
+      HeadObjectCommandOutput,
+      'ContentLength' | 'ETag' | 'LastModified' | 'ChecksumSHA256' | 'ChecksumType'
+    > &
+      AttributeOutput,
+  ): ObjectHead {
+    const head = {
+      key,
+      size: output.ContentLength ?? 0,
+      revision: revisionOf(output.ETag),
+      modified: output.LastModified?.getTime() ?? 0,
+      attributes: attributesOf(output),
+    };
+    const sha256 = wholeDigest(output.ChecksumSHA256, output.ChecksumType);
+    return sha256 === undefined ? head : { ...head, sha256 };
+  }
+
+  #full(key: string): string {
+    return fullKey(this.name, this.#prefix, key);
+  }
+
+  #http(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+    return signal === undefined ? {} : { abortSignal: signal };
+  }
+
+  async #send<T>(op: string, key: string | undefined, request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      throw asStoreError(error, { store: this.name, op, ...(key === undefined ? {} : { key }) });
+    }
+  }
+
+  #error(kind: StoreErrorKind, op: string, key: string | undefined, why: string, cause?: unknown): StoreError {
+    return new StoreError({
+      kind,
+      store: this.name,
+      op,
+      why,
+      ...(key === undefined ? {} : { key }),
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+}
+
+/** SHA-256 of the whole object as hex; a composite one (`…-3`, of parts) is something else. */
+function wholeDigest(base64: string | undefined, type: string | undefined): string | undefined {
+  if (base64 === undefined || base64.includes('-') || type === 'COMPOSITE') return undefined;
+  return Buffer.from(base64, 'base64').toString('hex');
+}
+
+function revisionOf(tag: string | undefined): string {
+  return (tag ?? '').replaceAll('"', '');
+}
+
+function etag(revision: string): string {
+  return `"${revision}"`;
+}

@@ -1,0 +1,75 @@
+import type {
+  Body,
+  CallOptions,
+  ListEntry,
+  ListOptions,
+  ObjectHead,
+  ObjectReader,
+  Replaced,
+  Store,
+  StoreKind,
+  WriteOptions,
+} from '../store.ts';
+
+/** Hands every call to another store; a wrapper overrides what it changes. */
+export class ForwardingStore implements Store {
+  readonly name: string;
+  readonly kind: StoreKind;
+  readonly location: string;
+  protected readonly inner: Store;
+
+  constructor(inner: Store) {
+    this.inner = inner;
+    this.name = inner.name;
+    this.kind = inner.kind;
+    this.location = inner.location;
+  }
+
+  open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void> {
+    return this.inner.open(options);
+  }
+
+  list(options: ListOptions): AsyncIterable<readonly ListEntry[]> {
+    return this.inner.list(options);
+  }
+
+  head(key: string, options?: CallOptions): Promise<ObjectHead | undefined> {
+    return this.inner.head(key, options);
+  }
+
+  read(key: string, options?: CallOptions): Promise<ObjectReader> {
+    return this.inner.read(key, options);
+  }
+
+  create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {
+    return this.inner.create(key, body, options);
+  }
+
+  replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
+    return this.inner.replace(key, revision, body, options);
+  }
+
+  keptToken(key: string, revision: string): string | undefined {
+    return this.inner.keptToken(key, revision);
+  }
+
+  headKept(key: string, kept: string, options?: CallOptions): Promise<ObjectHead | undefined> {
+    return this.inner.headKept(key, kept, options);
+  }
+
+  reinstate(key: string, revision: string | undefined, kept: string, options?: CallOptions): Promise<ObjectHead> {
+    return this.inner.reinstate(key, revision, kept, options);
+  }
+
+  remove(key: string, revision: string, options?: CallOptions): Promise<void> {
+    return this.inner.remove(key, revision, options);
+  }
+
+  sweep(): Promise<void> {
+    return this.inner.sweep();
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}

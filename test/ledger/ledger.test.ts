@@ -1,0 +1,247 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FerryError } from '../../src/base/errors.ts';
+import type { Routing } from '../../src/ledger/binding.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { isUnresolved, mayMove, STATES, type State } from '../../src/ledger/lifecycle.ts';
+import { dumpSchema, migrate, migrations } from '../../src/ledger/schema.ts';
+import { tempDir } from '../support/temp.ts';
+
+const routing: Routing = {
+  plan: 'p',
+  planDigest: 'sha256:1',
+  routing: 'sha256:r',
+  stores: [
+    { name: 'legacy', location: 'file:///legacy' },
+    { name: 'dublin', location: 'file:///dublin' },
+  ],
+  partitions: [{ name: 'all', from: 'legacy', to: 'dublin' }],
+};
+
+function openWith(dir: string, keys: readonly string[]): Ledger {
+  const ledger = Ledger.open(dir);
+  ledger.bind(routing);
+  ledger.inventory.begin('legacy', 'start');
+  const none = { objects: 0, bytes: 0 };
+  ledger.inventory.page(
+    'legacy',
+    keys.map((key) => ({ partition: 'all', key, size: 10, revision: 'r1' })),
+    { after: keys.at(-1), chain: 'c', excluded: none, unassigned: { ...none, sample: [] } },
+  );
+  return ledger;
+}
+
+describe('the ledger file', () => {
+  it('is readable by its owner alone', () => {
+    const dir = join(tempDir(), 'state');
+    Ledger.open(dir).close();
+    expect(statSync(dir).mode & 0o777).toBe(0o700);
+    expect(statSync(join(dir, 'ledger.db')).mode & 0o777).toBe(0o600);
+  });
+
+  it('has the schema of the committed dump', () => {
+    const db = new DatabaseSync(':memory:');
+    migrate(db, ':memory:');
+    const committed = readFileSync(new URL('../../src/ledger/schema.sql', import.meta.url), 'utf8');
+    expect(dumpSchema(db), 'run `npm run generate` after a change of the migrations').toBe(committed);
+  });
+
+  it('of a newer ferry is refused and left as it is', () => {
+    const dir = tempDir();
+    Ledger.open(dir).close();
+    const file = join(dir, 'ledger.db');
+    const newer = migrations().length + 1;
+    const db = new DatabaseSync(file);
+    db.exec(`PRAGMA user_version = ${newer}`);
+    db.close();
+    expect(() => Ledger.open(dir)).toThrow(/schema is version/);
+    expect(() => Ledger.read(dir)).toThrow(/schema is version/);
+    expect(new DatabaseSync(file).prepare('PRAGMA user_version').get()?.['user_version']).toBe(newer);
+  });
+
+  it('of another program is refused', () => {
+    const dir = tempDir();
+    const db = new DatabaseSync(join(dir, 'ledger.db'));
+    db.exec('CREATE TABLE theirs (x)');
+    db.close();
+    expect(() => Ledger.open(dir)).toThrow(/another program/);
+  });
+
+  it('with another migration history is an integrity fault', () => {
+    const dir = tempDir();
+    Ledger.open(dir).close();
+    const db = new DatabaseSync(join(dir, 'ledger.db'));
+    db.exec("UPDATE migration SET digest = 'other'");
+    db.close();
+    expect(() => Ledger.open(dir)).toThrow(expect.objectContaining({ fault: 'integrity' }));
+  });
+});
+
+describe('moves', () => {
+  it('are those of the table and no others, for every pair of states', async () => {
+    for (const from of STATES) {
+      for (const to of STATES) {
+        const ledger = openWith(tempDir(), ['k']);
+        const row = { ...ledger.queries.byId(1), state: from };
+        forceState(ledger, from);
+        const moved = ledger.move(row, to).then(
+          () => true,
+          () => false,
+        );
+        expect(await moved, `${from} -> ${to}`).toBe(from === to || mayMove(from, to));
+        ledger.close();
+      }
+    }
+  });
+
+  it('never leave tombstoned for anything from which the source could be copied over', () => {
+    for (const to of STATES) {
+      if (mayMove('tombstoned', to)) expect(['purged', 'restored', 'conflict', 'held', 'failed']).toContain(to);
+    }
+    expect(STATES.filter((state) => mayMove(state, 'tombstoned'))).toEqual(['verified']);
+  });
+
+  it('of an object that is in another state by now reject alone', async () => {
+    const ledger = openWith(tempDir(), ['a', 'b']);
+    const [a, b] = [ledger.queries.byId(1), ledger.queries.byId(2)];
+    const results = await Promise.allSettled([
+      ledger.move(a, 'copied', { sha256: 'x' }),
+      ledger.move(a, 'copied', { sha256: 'y' }),
+      ledger.move(b, 'copied', { sha256: 'z' }),
+    ]);
+    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(ledger.queries.byId(1).sha256).toBe('x');
+    expect(ledger.queries.byId(2).sha256).toBe('z');
+    ledger.close();
+  });
+
+  it('are on disk when their promise resolves', async () => {
+    const dir = tempDir();
+    const ledger = openWith(dir, ['a']);
+    await ledger.move(ledger.queries.byId(1), 'copied', { sha256: 'x' });
+    const reader = Ledger.read(dir);
+    expect(reader?.queries.byId(1).state).toBe('copied');
+    reader?.close();
+    ledger.close();
+  });
+
+  it('keep the tally equal to a count of the rows, whatever happens', async () => {
+    const step = fc.record({ id: fc.integer({ min: 1, max: 5 }), to: fc.constantFrom(...STATES), size: fc.nat(1000) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const dir = tempDir();
+        const ledger = openWith(dir, ['a', 'b', 'c', 'd', 'e']);
+        for (const { id, to, size } of steps) {
+          const row = ledger.queries.byId(id);
+          if (mayMove(row.state, to)) await ledger.move(row, to, { size });
+        }
+        const counted = countRows(dir);
+        const tally = ledger.queries.tallies()[0];
+        expect(tally?.objects).toBe(5);
+        expect(tally?.bytes).toBe(counted.bytes);
+        for (const state of STATES) expect(tally?.states[state]).toBe(counted.states[state] ?? 0);
+        ledger.close();
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+describe('an inventory', () => {
+  const none = { objects: 0, bytes: 0 };
+  const again = (ledger: Ledger, revision: string): State => {
+    ledger.inventory.page('legacy', [{ partition: 'all', key: 'k', size: 11, revision }], {
+      after: 'k',
+      chain: 'c',
+      excluded: none,
+      unassigned: { ...none, sample: [] },
+    });
+    return ledger.queries.byId(1).state;
+  };
+
+  it('takes the newest size and revision of what is only planned', () => {
+    const ledger = openWith(tempDir(), ['k']);
+    expect(again(ledger, 'r2')).toBe('planned');
+    expect(ledger.queries.byId(1)).toMatchObject({ size: 11, revision: 'r2' });
+    ledger.close();
+  });
+
+  it('finds that a copied object was written again', async () => {
+    const ledger = openWith(tempDir(), ['k']);
+    await ledger.move(ledger.queries.byId(1), 'copied', { sha256: 'x' });
+    expect(again(ledger, 'r1')).toBe('copied');
+    expect(again(ledger, 'r2')).toBe('conflict');
+    expect(isUnresolved(ledger.queries.byId(1).state)).toBe(true);
+    ledger.close();
+  });
+
+  it('leaves an object alone whose tombstone was begun: the marker may be what is listed', async () => {
+    const ledger = openWith(tempDir(), ['k']);
+    await ledger.move(ledger.queries.byId(1), 'copied', { sha256: 'x' });
+    await ledger.move(ledger.queries.byId(1), 'verified');
+    await ledger.note(ledger.queries.byId(1), { intent: { step: 'tombstone', at: 1, holdUntil: 2 } });
+    expect(again(ledger, 'marker')).toBe('verified');
+    ledger.close();
+  });
+});
+
+describe('a plan', () => {
+  it('of another name is refused', () => {
+    const ledger = openWith(tempDir(), ['k']);
+    expect(() => ledger.bind({ ...routing, plan: 'other' })).toThrow(FerryError);
+    ledger.close();
+  });
+
+  it('may change its routing while nothing has moved, and not after', async () => {
+    const ledger = openWith(tempDir(), ['k']);
+    const changed: Routing = {
+      ...routing,
+      routing: 'sha256:other',
+      partitions: [{ name: 'most', from: 'legacy', to: 'dublin' }],
+    };
+    ledger.bind(changed);
+    expect(ledger.queries.tallies()).toMatchObject([{ partition: 'most', objects: 0 }]);
+    ledger.bind(routing);
+    ledger.inventory.begin('legacy', 'start');
+    ledger.inventory.page('legacy', [{ partition: 'all', key: 'k', size: 1, revision: 'r' }], {
+      after: 'k',
+      chain: 'c',
+      excluded: none(),
+      unassigned: { ...none(), sample: [] },
+    });
+    const [row] = ledger.queries.next('planned', 0, 1);
+    if (row === undefined) throw new Error('no row');
+    await ledger.move(row, 'copied', { sha256: 'x' });
+    expect(() => ledger.bind(changed)).toThrow(expect.objectContaining({ fault: 'refused' }));
+    ledger.close();
+  });
+});
+
+function none(): { objects: number; bytes: number } {
+  return { objects: 0, bytes: 0 };
+}
+
+function forceState(ledger: Ledger, state: State): void {
+  const file = ledgerFile(ledger);
+  const db = new DatabaseSync(file);
+  db.prepare('UPDATE object SET state = ? WHERE id = 1').run(state);
+  db.close();
+}
+
+function ledgerFile(ledger: Ledger): string {
+  return join(ledger.stateDir, 'ledger.db');
+}
+
+function countRows(dir: string): { bytes: number; states: Partial<Record<State, number>> } {
+  const db = new DatabaseSync(join(dir, 'ledger.db'), { readOnly: true });
+  const states: Partial<Record<State, number>> = {};
+  for (const row of db.prepare('SELECT state, count(*) AS n FROM object GROUP BY state').all()) {
+    states[String(row['state']) as State] = Number(row['n']);
+  }
+  const bytes = Number(db.prepare('SELECT sum(size) AS bytes FROM object').get()?.['bytes']);
+  db.close();
+  return { bytes, states };
+}

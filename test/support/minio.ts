@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
+import { inject, onTestFinished } from 'vitest';
+import type { S3StoreSpec } from '../../src/plan/types.ts';
+
+/** The environment in which plans find the shared server's credentials. */
+export function minioEnv(): Record<string, string> {
+  const { accessKey, secretKey } = inject('minio');
+  return { FERRY_TEST_KEY: accessKey, FERRY_TEST_SECRET: secretKey };
+}
+
+/** A client of the shared server that is none of ferry's. */
+export function minioClient(): S3Client {
+  const { endpoint, accessKey, secretKey } = inject('minio');
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+/** A new bucket of the running test's own. */
+export async function newBucket(options: { readonly versioned?: boolean } = {}): Promise<string> {
+  const bucket = `test-${randomUUID()}`;
+  const client = minioClient();
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  if (options.versioned === true) {
+    const VersioningConfiguration = { Status: 'Enabled' as const };
+    await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+  }
+  return bucket;
+}
+
+export function s3Spec(name: string, bucket: string, prefix = ''): S3StoreSpec {
+  return {
+    name,
+    type: 's3',
+    jurisdiction: 'NO',
+    endpoint: inject('minio').endpoint,
+    region: 'us-east-1',
+    bucket,
+    prefix,
+    pathStyle: undefined,
+    credentials: {
+      from: 'env',
+      accessKeyIdEnv: 'FERRY_TEST_KEY',
+      secretAccessKeyEnv: 'FERRY_TEST_SECRET',
+      sessionTokenEnv: undefined,
+    },
+  };
+}
