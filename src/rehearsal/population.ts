@@ -70,7 +70,7 @@ function fromPattern(
       captured.set(name, value);
       return value;
     });
-    if (shard === undefined || inShard(shard, captured.get(shard.capture) ?? '')) return key;
+    if (shard === undefined || inShard(captured.get(shard.capture) ?? '', shard)) return key;
   }
   return undefined;
 }

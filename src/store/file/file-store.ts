@@ -176,7 +176,7 @@ export class FileStore implements Store {
   /** Makes the folder of a new file. @throws StoreError `key` where a file or a link is in the way. */
   async #folderOf(key: string, file: string): Promise<void> {
     if (await isRealFolder(this.name, key, file)) return;
-    await makeFolders(this.#root, dirname(file), this.#syncing);
+    await makeFolders({ store: this.name, key }, this.#root, dirname(file), this.#syncing);
     await isRealFolder(this.name, key, file);
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, open, realpath } from 'node:fs/promises';
+import { lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from './errors.ts';
 import { badKey } from './keys.ts';
@@ -52,20 +52,34 @@ export async function isRealFolder(store: string, key: string, file: string): Pr
     if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
-  throw badKey(store, key, 'its path passes through a symbolic link');
+  throw badKey(store, key, THROUGH_LINK);
 }
 
-/** Makes a folder and those above it, below `root`; each new name is on disk when it resolves. */
-export async function makeFolders(root: string, folder: string, syncing: FolderSync): Promise<void> {
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || folder === root) throw error;
-    await makeFolders(root, dirname(folder), syncing);
-    await makeFolders(root, folder, syncing);
-    return;
-  }
+/**
+ * Makes a folder and those above it, below `root`; each new name is on disk when it resolves. Goes from the root downwards, so that
+ * nothing is made behind a symbolic link.
+ *
+ * @throws StoreError `key` where a link is in the way.
+ */
+export async function makeFolders(
+  at: { readonly store: string; readonly key: string },
+  root: string,
+  folder: string,
+  syncing: FolderSync,
+): Promise<void> {
+  if (folder === root) return;
+  const stats = await lstat(folder).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (stats?.isSymbolicLink() === true) throw badKey(at.store, at.key, THROUGH_LINK);
+  if (stats !== undefined) return;
+  await makeFolders(at, root, dirname(folder), syncing);
+  await mkdir(folder).catch((error: unknown) => {
+    // Another writer was faster.
+    if (codeOf(error) !== 'EEXIST') throw error;
+  });
   await syncing.sync(dirname(folder));
 }
+
+const THROUGH_LINK = 'its path passes through a symbolic link';

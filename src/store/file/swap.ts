@@ -97,7 +97,7 @@ export class Swap {
 
   async #hide(key: string, file: string, held: string, revision: string, before: Stats): Promise<void> {
     if (revisionOf(before) !== revision) throw this.#precondition('replace', key, 'it is another object by now');
-    await makeFolders(this.#root, dirname(held), this.#syncing);
+    await makeFolders({ store: this.#store, key }, this.#root, dirname(held), this.#syncing);
     // A rename would write over it. The name holds the revision, so nothing but this very state of the key can be there.
     if ((await statsOf(held)) !== undefined) throw this.#precondition('replace', key, `${held} is in the way`);
     await rename(file, held);

@@ -49,19 +49,42 @@ async function* counted(
     throw new StoreError({ ...at, kind: 'cut', why: `the answer ended after ${seen} of ${size} bytes` });
 }
 
-/** A body of chunks as the stream that the SDK sends. Too few or too many bytes end it with an error, and so the upload. */
-export function uploadStream(body: AsyncIterable<Uint8Array>, size: number, at: At): Readable {
-  return Readable.from(exactly(body, size, at), { objectMode: false, highWaterMark: 256 * 1024 });
+/**
+ * A body of chunks as the stream that the SDK sends. A body that breaks, or has not the bytes announced, must end the request: an error
+ * in the stream would not reach it through the SDK's checksum stream, so `broke` is called, which aborts it, and the stream falls
+ * silent. The server has then got less than its Content-Length and stores nothing.
+ */
+export function uploadStream(
+  body: AsyncIterable<Uint8Array>,
+  size: number,
+  at: At,
+  broke: (error: unknown) => void,
+): Readable {
+  return Readable.from(exactly(body, size, at, broke), { objectMode: false, highWaterMark: 256 * 1024 });
 }
 
-async function* exactly(body: AsyncIterable<Uint8Array>, size: number, at: At): AsyncGenerator<Uint8Array> {
+async function* exactly(
+  body: AsyncIterable<Uint8Array>,
+  size: number,
+  at: At,
+  broke: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
   let seen = 0;
-  for await (const chunk of body) {
-    seen += chunk.byteLength;
-    if (seen > size)
-      throw new StoreError({ ...at, kind: 'cut', why: `the body has more than the ${size} bytes announced` });
-    yield chunk;
+  let held: Uint8Array | undefined;
+  try {
+    for await (const chunk of body) {
+      seen += chunk.byteLength;
+      if (seen > size)
+        throw new StoreError({ ...at, kind: 'cut', why: `the body has more than the ${size} bytes announced` });
+      // The last chunk goes only once the body has come to its end without an error: the server might else take it for whole.
+      if (held !== undefined) yield held;
+      held = chunk;
+    }
+    if (seen < size)
+      throw new StoreError({ ...at, kind: 'cut', why: `the body has ${seen} bytes where ${size} were announced` });
+    if (held !== undefined) yield held;
+  } catch (error) {
+    broke(error);
+    await new Promise(() => undefined);
   }
-  if (seen < size)
-    throw new StoreError({ ...at, kind: 'cut', why: `the body has ${seen} bytes where ${size} were announced` });
 }

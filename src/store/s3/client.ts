@@ -4,6 +4,9 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { FerryError } from '../../base/errors.ts';
 import type { CredentialsSpec, S3StoreSpec } from '../../plan/types.ts';
 
+const nothing = (): void => undefined;
+const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** More than any plan's concurrency, so that the pool is never the limit. */
@@ -18,6 +21,8 @@ export function makeClient(spec: S3StoreSpec, env: Env): S3Client {
     region: spec.region,
     forcePathStyle: spec.pathStyle ?? spec.endpoint !== undefined,
     maxAttempts: 1,
+    // The SDK would warn on the console by itself; what goes wrong is in the error, and told from there.
+    logger: SILENT,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: new NodeHttpHandler({

@@ -30,6 +30,7 @@ const CODES: Readonly<Record<string, StoreErrorKind>> = {
   IncompleteBody: 'cut',
   KeyTooLongError: 'key',
   XMinioInvalidObjectName: 'key',
+  XMinioInvalidResourceName: 'key',
   XMinioParentIsObject: 'key',
   XMinioObjectExistsAsDirectory: 'key',
   ObjectExistsAsDirectory: 'key',

@@ -119,8 +119,8 @@ export class S3Store implements Store {
   }
 
   async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
-    const kept = this.#versioned === true ? await this.#versionOf(key, revision, options) : undefined;
     try {
+      const kept = this.#versioned === true ? await this.#versionOf(key, revision, options) : undefined;
       const head = await this.#put('replace', key, body, options, { IfMatch: etag(revision) });
       return kept === undefined ? { head } : { head, kept };
     } catch (error) {
@@ -204,7 +204,10 @@ export class S3Store implements Store {
     if (options.size > LARGEST_PUT)
       throw this.#error('unsupported', op, key, 'it is larger than the 5 GiB that one PUT takes');
     const whole = body instanceof Uint8Array ? this.#checked(op, key, body, options) : undefined;
-    const stream = body instanceof Uint8Array ? undefined : uploadStream(body, options.size, at);
+    const breaking = new AbortController();
+    const broke = (error: unknown): void => breaking.abort(error);
+    const stream = body instanceof Uint8Array ? undefined : uploadStream(body, options.size, at, broke);
+    const signal = options.signal ? AbortSignal.any([options.signal, breaking.signal]) : breaking.signal;
     const input = {
       Bucket: this.#bucket,
       Key: this.#full(key),
@@ -215,13 +218,9 @@ export class S3Store implements Store {
         ? { ChecksumAlgorithm: 'SHA256' as const }
         : { ChecksumSHA256: Buffer.from(whole, 'hex').toString('base64') }),
     };
-    let broken: unknown;
-    stream?.once('error', (error) => {
-      broken = error;
-    });
     const command = new PutObjectCommand({ ...input, Body: stream ?? (body as Uint8Array) });
     try {
-      const output = await this.#send(op, key, () => this.#client.send(command, this.#http(options.signal)));
+      const output = await this.#send(op, key, () => this.#client.send(command, this.#http(signal)));
       const sha256 =
         whole ??
         (output.ChecksumSHA256 === undefined
@@ -236,8 +235,8 @@ export class S3Store implements Store {
       };
       return sha256 === undefined ? head : { ...head, sha256 };
     } catch (error) {
-      // What broke the body is why; the SDK only saw its upload fail.
-      throw broken ?? error;
+      // What broke the body is why; the SDK only saw its request aborted.
+      throw breaking.signal.aborted ? breaking.signal.reason : error;
     } finally {
       stream?.destroy();
     }

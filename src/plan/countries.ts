@@ -1,0 +1,54 @@
+/**
+ * The 249 officially assigned two-letter codes of ISO 3166-1 (alpha-2), as the time zone database's `iso3166.tab` has them.
+ * Codes that are reserved but not assigned (UK, EU, SU) and user-assigned ones (XK) are not countries here.
+ */
+export const COUNTRIES: ReadonlySet<string> = new Set(
+  `
+  AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ
+  BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
+  CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ
+  DE DJ DK DM DO DZ
+  EC EE EG EH ER ES ET
+  FI FJ FK FM FO FR
+  GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY
+  HK HM HN HR HT HU
+  ID IE IL IM IN IO IQ IR IS IT
+  JE JM JO JP
+  KE KG KH KI KM KN KP KR KW KY KZ
+  LA LB LC LI LK LR LS LT LU LV LY
+  MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ
+  NA NC NE NF NG NI NL NO NP NR NU NZ
+  OM
+  PA PE PF PG PH PK PL PM PN PR PS PT PW PY
+  QA
+  RE RO RS RU RW
+  SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ
+  TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ
+  UA UG UM US UY UZ
+  VA VC VE VG VI VN VU
+  WF WS
+  YE YT
+  ZA ZM ZW
+`
+    .trim()
+    .split(/\s+/),
+);
+
+/** What may stand in a residency zone beside countries; `src/policy/` knows their members. */
+export const ZONE_NAMES: readonly string[] = ['EU', 'EEA'];
+
+/** Codes that people write and that ISO does not assign, with the ones that they mean. */
+const MEANT: ReadonlyMap<string, string> = new Map([
+  ['UK', 'GB'],
+  ['EL', 'GR'],
+]);
+
+/** The code that was probably meant (`UK`, `no`, `Norway`), or `undefined`. */
+export function meantCountry(text: string): string | undefined {
+  const upper = text.trim().toUpperCase();
+  const meant = MEANT.get(upper) ?? upper;
+  if (COUNTRIES.has(meant)) return meant;
+  const names = new Intl.DisplayNames(['en'], { type: 'region' });
+  for (const code of COUNTRIES) if (names.of(code)?.toUpperCase() === upper) return code;
+  return undefined;
+}

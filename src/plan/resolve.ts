@@ -1,0 +1,135 @@
+import { resolve } from 'node:path';
+import type { Json } from '../base/canonical.ts';
+import { digestOf } from '../base/digest.ts';
+import type { PlanDocument, SelectDocument, StoreDocument } from './schema/plan.ts';
+import { MANIFEST_FORMATS } from './schema/routing.ts';
+import { parseShard } from './shard.ts';
+import type { CredentialsSpec, ExcludeSpec, ManifestFormat, Plan, Selector, StoreSpec } from './types.ts';
+import { parseBandwidth, parseDuration, parseRequestRate } from './units.ts';
+
+/**
+ * Makes the plan of a document that passed all checks.
+ *
+ * @param file absolute path of the plan file.
+ * @param folder that relative paths start from.
+ */
+export function resolvePlan(written: PlanDocument, file: string, folder: string): Plan {
+  const document = fillIn(written);
+  const { stores, partitions, exclude } = document;
+  return deepFreeze<Plan>({
+    apiVersion: document.apiVersion,
+    name: document.name,
+    file,
+    digest: digestOf(document as unknown as Json),
+    routing: digestOf({ stores, partitions, exclude } as unknown as Json),
+    residency: document.residency,
+    runner: document.runner,
+    stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, storeOf(name, store, folder)])),
+    partitions: partitions.map(({ name, from, to, select }) => ({
+      name,
+      from,
+      to,
+      select: selectorOf(select, folder),
+    })),
+    exclude: exclude.map(
+      (rule): ExcludeSpec => ({ from: rule.from, select: selectorOf(rule, folder), reason: rule.reason }),
+    ),
+    unassigned: document.unassigned,
+    verify: document.verify,
+    finish: document.finish,
+    tombstone: { holdMs: parsed(parseDuration(document.tombstone.hold)), approvals: document.tombstone.approvals },
+    limits: {
+      concurrency: document.limits.concurrency,
+      bandwidth: optional(document.limits.bandwidth, parseBandwidth),
+      requests: optional(document.limits.requests, parseRequestRate),
+    },
+  });
+}
+
+/**
+ * Fills in what a default depends on other fields for, and writes what can be written in two ways in one: a manifest as path and
+ * format, the values of `where` as lists. So plans that mean the same have one digest.
+ */
+function fillIn(document: PlanDocument): PlanDocument {
+  return {
+    ...document,
+    partitions: document.partitions.map((partition) => ({ ...partition, select: plainSelect(partition.select) })),
+    exclude: document.exclude.map((rule) => ({ ...rule, ...plainSelect(rule) })),
+  };
+}
+
+function plainSelect<S extends SelectDocument>(select: S): S {
+  if ('manifest' in select) {
+    const given = typeof select.manifest === 'string' ? { path: select.manifest } : select.manifest;
+    return { ...select, manifest: { path: given.path, format: given.format ?? formatOf(given.path) } };
+  }
+  if (!('pattern' in select)) return select;
+  const where = Object.entries(select.where ?? {}).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? [value] : value,
+  ]);
+  return { ...select, where: Object.fromEntries(where) };
+}
+
+/** By what stands before a `.gz`: `.ndjson` and `.jsonl`, `.csv`; anything else is one key a line. */
+function formatOf(path: string): ManifestFormat {
+  const name = path.toLowerCase().replace(/\.gz$/, '');
+  const [ndjson, csv, lines] = MANIFEST_FORMATS;
+  if (name.endsWith('.ndjson') || name.endsWith('.jsonl')) return ndjson;
+  return name.endsWith('.csv') ? csv : lines;
+}
+
+function selectorOf(select: SelectDocument, folder: string): Selector {
+  if ('prefix' in select) return { by: 'prefix', prefix: select.prefix };
+  if ('manifest' in select) {
+    const { path, format } =
+      typeof select.manifest === 'string' ? { path: select.manifest, format: undefined } : select.manifest;
+    return { by: 'manifest', path: resolve(folder, path), format: format ?? formatOf(path) };
+  }
+  const where = Object.entries(select.where ?? {}).map(
+    ([name, value]) => [name, typeof value === 'string' ? [value] : value] as const,
+  );
+  const shard = select.shard === undefined ? undefined : parseShard(select.shard);
+  if (typeof shard === 'string') throw new Error(`an unchecked shard: ${shard}`);
+  return { by: 'pattern', pattern: select.pattern, where: Object.fromEntries(where), shard };
+}
+
+function storeOf(name: string, store: StoreDocument, folder: string): StoreSpec {
+  if (store.type === 'file')
+    return { type: 'file', name, jurisdiction: store.jurisdiction, path: resolve(folder, store.path) };
+  return {
+    type: 's3',
+    name,
+    jurisdiction: store.jurisdiction,
+    endpoint: store.endpoint === undefined ? undefined : new URL(store.endpoint).origin,
+    region: store.region,
+    bucket: store.bucket,
+    prefix: store.prefix,
+    pathStyle: store.pathStyle,
+    credentials: credentialsOf(store.credentials),
+  };
+}
+
+function credentialsOf(given: Extract<StoreDocument, { type: 's3' }>['credentials']): CredentialsSpec {
+  if (given === undefined) return { from: 'default' };
+  if ('profile' in given) return { from: 'profile', profile: given.profile };
+  const { accessKeyIdEnv, secretAccessKeyEnv, sessionTokenEnv } = given;
+  return { from: 'env', accessKeyIdEnv, secretAccessKeyEnv, sessionTokenEnv };
+}
+
+function optional(text: string | undefined, parse: (text: string) => number | undefined): number | undefined {
+  return text === undefined ? undefined : parsed(parse(text));
+}
+
+function parsed(value: number | undefined): number {
+  if (value === undefined) throw new Error('a unit that was not checked');
+  return value;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) deepFreeze(member);
+  }
+  return value;
+}

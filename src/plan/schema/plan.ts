@@ -1,0 +1,33 @@
+import type { z } from 'zod';
+import { mapping, named, oneOf } from './parts.ts';
+import { residencySchema, runnerSchema } from './places.ts';
+import { excludeSchema, partitionsSchema } from './routing.ts';
+import { storesSchema } from './stores.ts';
+import { limitsSchema, tombstoneSchema } from './work.ts';
+
+/** The whole document, after expansion. Fields of an area are in the file of that area. */
+export const planSchema = mapping(
+  {
+    apiVersion: oneOf(['ferry/v1'], 'The version of this format.'),
+    name: named('a plan', 'Names the plan; its state directory is called after it.'),
+    residency: residencySchema.prefault({}),
+    runner: runnerSchema.optional(),
+    stores: storesSchema,
+    partitions: partitionsSchema,
+    exclude: excludeSchema,
+    unassigned: oneOf(['refuse', 'allow'], 'Whether objects that no rule selects stop a run.').default('refuse'),
+    verify: oneOf(
+      ['readback', 'attested'],
+      'How a copy is proven: read again at the centre, or by the checksum that the store keeps.',
+    ).default('readback'),
+    finish: oneOf(['copied', 'verified', 'tombstoned'], 'How far a run takes every object.').default('verified'),
+    tombstone: tombstoneSchema.prefault({}),
+    limits: limitsSchema.prefault({}),
+  },
+  'A plan of ferry: which objects of which legacy stores move to which centres.',
+);
+
+/** A plan as it stands in its file, with variables expanded and defaults filled in. */
+export type PlanDocument = z.output<typeof planSchema>;
+export type StoreDocument = PlanDocument['stores'][string];
+export type SelectDocument = PlanDocument['partitions'][number]['select'];

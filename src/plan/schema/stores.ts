@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { isMapping } from '../path.ts';
+import { looksSecret } from '../show.ts';
+import { choice, mapping, NAME, text } from './parts.ts';
+import { country, endpointSchema, pathSchema } from './places.ts';
+
+/** The name of an environment variable. People paste the secret itself here, so the value is never repeated. */
+function variable(description: string) {
+  return text('the name of an environment variable', description, {
+    test: (value) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(value) && !looksSecret(value),
+    error:
+      'this is not the name of an environment variable (letters, digits and "_", such as HAMAR_SECRET); a secret itself cannot stand in a plan',
+    pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+  });
+}
+
+const PROFILE_OR_ENV = 'expected either "profile" or "accessKeyIdEnv" and "secretAccessKeyEnv"';
+
+const environmentCredentials = mapping(
+  {
+    accessKeyIdEnv: variable('The environment variable that holds the access key id.'),
+    secretAccessKeyEnv: variable('The environment variable that holds the secret access key.'),
+    sessionTokenEnv: variable('The environment variable that holds the session token, if there is one.').optional(),
+  },
+  'Credentials from environment variables.',
+  { profile: `"profile" cannot stand beside environment variables; ${PROFILE_OR_ENV}` },
+);
+
+const profileCredentials = mapping(
+  { profile: text('the name of an AWS profile', 'A profile of the shared AWS configuration files.') },
+  'Credentials from the AWS configuration files.',
+  {
+    accessKeyIdEnv: `"accessKeyIdEnv" cannot stand beside "profile"; ${PROFILE_OR_ENV}`,
+    secretAccessKeyEnv: `"secretAccessKeyEnv" cannot stand beside "profile"; ${PROFILE_OR_ENV}`,
+    sessionTokenEnv: `"sessionTokenEnv" cannot stand beside "profile"; ${PROFILE_OR_ENV}`,
+  },
+);
+
+const credentialsSchema = choice(
+  (value) => {
+    if (!isMapping(value)) {
+      return { expected: 'a mapping with "profile", or with "accessKeyIdEnv" and "secretAccessKeyEnv"' };
+    }
+    if (Object.keys(value).length === 0) {
+      return { say: `${PROFILE_OR_ENV}; leave "credentials" out for the AWS default chain` };
+    }
+    return { branch: Object.hasOwn(value, 'profile') ? 1 : 0 };
+  },
+  [environmentCredentials, profileCredentials],
+).meta({ description: 'Where the credentials come from; left out for the AWS default chain.' });
+
+const jurisdiction = () => country('The country whose law the store is under (ISO 3166-1 alpha-2).');
+
+const fileStoreSchema = mapping(
+  {
+    type: z.literal('file').meta({ description: 'A directory tree.' }),
+    path: pathSchema('The folder, relative to the plan file.'),
+    jurisdiction: jurisdiction(),
+  },
+  'A store that is a directory tree.',
+);
+
+const s3StoreSchema = mapping(
+  {
+    type: z.literal('s3').meta({ description: 'A bucket, or a prefix in one.' }),
+    endpoint: endpointSchema.optional(),
+    region: text('the name of a region', 'The region that requests are signed for.', {
+      test: (value) => /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(value),
+      error: '{value} is no region; expected letters, digits, "-" and "_", such as eu-north-1',
+      pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$',
+    }),
+    // Whether the name is a good one depends on the endpoint too: see checks/stores.ts.
+    bucket: text('the name of a bucket', 'The bucket.'),
+    // A prefix that does not end in "/" is taken as it is: keys are opaque, and "user" rightly selects "users/1" too.
+    prefix: z
+      .string({ error: 'the common beginning of the keys, such as users/' })
+      .default('')
+      .meta({ description: 'The store is what begins with it; keys are relative to it.' }),
+    pathStyle: z.boolean({ error: 'true or false' }).optional().meta({
+      description:
+        'Whether the bucket stands in the path of a URL and not in its host; by default where an endpoint is given.',
+    }),
+    jurisdiction: jurisdiction(),
+    credentials: credentialsSchema.optional(),
+  },
+  'A store that is a bucket, or a prefix in one.',
+);
+
+export const storeSchema = z
+  .discriminatedUnion('type', [fileStoreSchema, s3StoreSchema], { error: 'a mapping with "type: file" or "type: s3"' })
+  .meta({ description: 'A place that holds objects.' });
+
+// The names are checked in checks/stores.ts, so that what is wrong inside a store is told as well; here the pattern only documents.
+export const storesSchema = z
+  .record(z.string().meta({ pattern: NAME.source }), storeSchema, {
+    error: 'a mapping from the names of stores to stores',
+  })
+  .meta({ description: 'All stores by name.', minProperties: 1 });

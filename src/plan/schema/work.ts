@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import {
+  BANDWIDTH_PATTERN,
+  DURATION_PATTERN,
+  parseBandwidth,
+  parseDuration,
+  parseRequestRate,
+  REQUESTS_PATTERN,
+} from '../units.ts';
+import { mapping, text } from './parts.ts';
+
+const DAY = 86_400_000;
+const LONGEST_HOLD = 36_500 * DAY;
+
+const holdField = text('a duration such as 90s, 15m, 12h or 30d', 'How long a tombstone can be undone.', {
+  test: (value) => (parseDuration(value) ?? Number.POSITIVE_INFINITY) <= LONGEST_HOLD,
+  error: '{value} is no duration; expected a whole number and s, m, h or d, such as 30d, up to 36500d',
+  pattern: DURATION_PATTERN,
+});
+
+function whole(low: number, high: number, description: string) {
+  const error = `{value} is out of range; expected a whole number from ${low} to ${high}`;
+  return z
+    .int({ error: `a whole number from ${low} to ${high}` })
+    .min(low, { error })
+    .max(high, { error })
+    .meta({ description });
+}
+
+export const tombstoneSchema = mapping(
+  {
+    hold: holdField.default('30d'),
+    approvals: whole(0, 100, 'How many approvals of the sealed plan tombstoning needs.').default(0),
+  },
+  'How the source is emptied, where finish is tombstoned.',
+);
+
+export const limitsSchema = mapping(
+  {
+    concurrency: whole(1, 1024, 'Objects in work at once.').default(16),
+    bandwidth: text('a rate such as 200MiB/s', 'Bytes a second that are read from sources; left out for no limit.', {
+      test: (value) => (parseBandwidth(value) ?? 0) > 0,
+      error: '{value} is no rate above zero; expected a size and /s, such as 200MiB/s',
+      pattern: BANDWIDTH_PATTERN,
+    }).optional(),
+    requests: text('a rate such as 1000/s', 'Requests a second to any one store; left out for no limit.', {
+      test: (value) => (parseRequestRate(value) ?? 0) > 0,
+      error: '{value} is no rate above zero; expected a whole number and /s, such as 1000/s',
+      pattern: REQUESTS_PATTERN,
+    }).optional(),
+  },
+  'How much ferry may ask of stores and network.',
+);

@@ -1,0 +1,298 @@
+import { execFileSync } from 'node:child_process';
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { FileStore } from '../../src/store/file/file-store.ts';
+import { type Store, StoreError } from '../../src/store/store.ts';
+import { tempDir } from '../support/temp.ts';
+import { conformance } from './conformance.ts';
+
+async function open(path = tempDir()): Promise<FileStore> {
+  const store = new FileStore({ name: 'f', path });
+  await store.open({ create: true });
+  return store;
+}
+
+conformance('file', {
+  make: () => open(),
+  keys: [
+    'a',
+    'b/c/d',
+    '.hidden',
+    '..x',
+    'é',
+    'e\u0301',
+    '\u{1F600}',
+    '\n',
+    ' ',
+    '+',
+    '%2F',
+    'back\\slash',
+    'quote"',
+    '-rf',
+    '*',
+    `n${'x'.repeat(250)}`,
+    '$HOME',
+    '\u0001',
+  ],
+  refused: [
+    '',
+    '/a',
+    'a/',
+    'a//b',
+    '.',
+    '..',
+    'a/./b',
+    'a/../b',
+    '../a',
+    'nul\0',
+    '\uD800',
+    'x'.repeat(256),
+    '.ferry-tmp/x',
+    '.ferry-held/x',
+    '.ferry-held',
+    `${'y/'.repeat(2_100)}z`,
+  ],
+  keeps: true,
+  attributes: false,
+});
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const write = (text: string) => ({ size: bytes(text).byteLength });
+
+async function kind(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => 'no error',
+    (error: unknown) => (error instanceof StoreError ? error.kind : String(error)),
+  );
+}
+
+async function entries(store: Store) {
+  const all = [];
+  for await (const page of store.list({})) all.push(...page);
+  return all;
+}
+
+describe('a file store', () => {
+  it('refuses a key beside keys below it, whichever came first', async () => {
+    const store = await open();
+    await store.create('a', bytes('x'), write('x'));
+    expect(await kind(store.create('a/b', bytes('x'), write('x')))).toBe('key');
+    await store.create('c/d', bytes('x'), write('x'));
+    expect(await kind(store.create('c', bytes('x'), write('x')))).toBe('key');
+    expect((await entries(store)).map((entry) => entry.key)).toEqual(['a', 'c/d']);
+  });
+
+  it('never leaves its folder by a symbolic link', async () => {
+    const root = tempDir();
+    const outside = tempDir();
+    writeFileSync(join(outside, 'secret'), 'theirs');
+    symlinkSync(outside, join(root, 'folder'));
+    symlinkSync(join(outside, 'secret'), join(root, 'file'));
+    symlinkSync(join(outside, 'not-there'), join(root, 'dangling'));
+    const store = await open(root);
+    const all: Promise<unknown>[] = [
+      store.read('folder/secret'),
+      store.create('folder/new', bytes('x'), write('x')),
+      store.create('folder/deep/new', bytes('x'), write('x')),
+      store.replace('folder/secret', 'r', bytes('x'), write('x')),
+      store.reinstate('folder/secret', undefined, 'k/r'),
+      store.remove('folder/secret', 'r'),
+      store.head('folder/secret'),
+      store.read('file'),
+    ];
+    expect(await Promise.all(all.map(kind))).toEqual(all.map(() => 'key'));
+    expect(await kind(store.create('file', bytes('x'), write('x')))).toBe('exists');
+    expect(await kind(store.create('dangling', bytes('x'), write('x')))).toBe('exists');
+    expect(await kind(store.replace('file', 'r', bytes('x'), write('x')))).toBe('precondition');
+    expect(readdirSync(outside)).toEqual(['secret']);
+    expect(readFileSync(join(outside, 'secret'), 'utf8')).toBe('theirs');
+    const listed = await entries(store);
+    expect(listed.map((entry) => [entry.key, entry.unusable])).toEqual([
+      ['dangling', 'it is a symbolic link, not a file'],
+      ['file', 'it is a symbolic link, not a file'],
+      ['folder', 'it is a symbolic link, not a file'],
+    ]);
+  });
+
+  it('lists what is no file, and names that are no UTF-8, as unusable', async () => {
+    const root = tempDir();
+    execFileSync('mkfifo', [join(root, 'pipe')]);
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/bad-`), Buffer.from([0xff])]), 'x');
+    mkdirSync(Buffer.concat([Buffer.from(`${root}/dir-`), Buffer.from([0xfe])]));
+    const listed = await entries(await open(root));
+    expect(listed.map((entry) => entry.unusable)).toEqual([
+      'the file name is no valid UTF-8',
+      'the folder name is no valid UTF-8',
+      'it is a pipe, not a file',
+    ]);
+  });
+
+  it('needs its folder, and makes it only when told to', async () => {
+    const path = join(tempDir(), 'not/there');
+    expect(await kind(new FileStore({ name: 'f', path }).open({ create: false }))).toBe('missing');
+    await new FileStore({ name: 'f', path }).open({ create: true });
+    expect(statSync(path).isDirectory()).toBe(true);
+    const file = join(path, 'file');
+    writeFileSync(file, '');
+    expect(await kind(new FileStore({ name: 'f', path: file }).open({ create: false }))).toBe('missing');
+  });
+
+  it('leaves no scratch behind', async () => {
+    const root = tempDir();
+    const store = await open(root);
+    const { revision } = await store.create('a/b', bytes('x'), write('x'));
+    await kind(store.create('a/b', bytes('y'), write('y')));
+    const { head, kept } = await store.replace('a/b', revision, bytes('m'), write('m'));
+    await store.reinstate('a/b', head.revision, kept ?? '');
+    await store.close();
+    expect(readdirSync(root)).toEqual(['a']);
+  });
+
+  it('sees a write of the same size in place right after a read', async () => {
+    const root = tempDir();
+    const file = join(root, 'k');
+    const store = await open(root);
+    for (let n = 0; n < 20; n += 1) {
+      writeFileSync(file, `text ${n % 10}`);
+      const { head, body } = await store.read('k');
+      for await (const _ of body);
+      writeFileSync(file, `TEXT ${n % 10}`);
+      expect((await store.head('k'))?.revision).not.toBe(head.revision);
+    }
+  });
+
+  it('tells that a file was written while it was read', async () => {
+    const root = tempDir();
+    const file = join(root, 'k');
+    writeFileSync(file, Buffer.alloc(2_000_000, 1));
+    const store = await open(root);
+    const inPlace = await store.read('k');
+    const byRename = await store.read('k');
+    const consume = async (reader: typeof inPlace, meddle: () => void): Promise<void> => {
+      let first = true;
+      for await (const _ of reader.body) {
+        if (first) meddle();
+        first = false;
+      }
+    };
+    expect(await kind(consume(inPlace, () => writeFileSync(file, Buffer.alloc(2_000_000, 2))))).toBe('changed');
+    writeFileSync(join(root, 'fresh'), Buffer.alloc(2_000_000, 3));
+    expect(await kind(consume(byRename, () => renameSync(join(root, 'fresh'), file)))).toBe('changed');
+  });
+});
+
+describe('a swap that was cut off', () => {
+  async function tombstoned(root: string) {
+    const store = await open(root);
+    const { revision } = await store.create('d/k', bytes('old'), write('old'));
+    const token = store.keptToken('d/k', revision);
+    const name = token.split('/')[0] ?? '';
+    const held = join(root, '.ferry-held', name.slice(0, 2), name.slice(2));
+    return { store, revision, token, held };
+  }
+
+  it('after the old bytes were hidden goes on where it was', async () => {
+    const root = tempDir();
+    const { store, revision, token, held } = await tombstoned(root);
+    mkdirSync(dirname(held), { recursive: true });
+    renameSync(join(root, 'd/k'), held);
+    expect(await store.head('d/k')).toBeUndefined();
+    expect(await store.headKept('d/k', token)).toMatchObject({ revision });
+    const replaced = await store.replace('d/k', revision, bytes('marker'), write('marker'));
+    expect(replaced.kept).toBe(token);
+    expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('marker');
+    expect(readFileSync(held, 'utf8')).toBe('old');
+  });
+
+  it('and whose hidden bytes were written since is refused', async () => {
+    const root = tempDir();
+    const { store, revision, token, held } = await tombstoned(root);
+    mkdirSync(dirname(held), { recursive: true });
+    renameSync(join(root, 'd/k'), held);
+    utimesSync(held, 1, 1);
+    writeFileSync(held, 'NEW');
+    expect((await store.headKept('d/k', token))?.revision).not.toBe(revision);
+    expect(await kind(store.replace('d/k', revision, bytes('marker'), write('marker')))).toBe('precondition');
+    expect(readFileSync(held, 'utf8')).toBe('NEW');
+  });
+
+  it('does not touch an object that someone wrote in the gap', async () => {
+    const root = tempDir();
+    const { store, revision, held } = await tombstoned(root);
+    mkdirSync(dirname(held), { recursive: true });
+    renameSync(join(root, 'd/k'), held);
+    writeFileSync(join(root, 'd/k'), 'theirs');
+    expect(await kind(store.replace('d/k', revision, bytes('marker'), write('marker')))).toBe('precondition');
+    expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('theirs');
+    expect(readFileSync(held, 'utf8')).toBe('old');
+  });
+
+  it('back again, between taking the marker away and linking the old bytes', async () => {
+    const root = tempDir();
+    const { store, revision, token } = await tombstoned(root);
+    await store.replace('d/k', revision, bytes('marker'), write('marker'));
+    renameSync(join(root, 'd/k'), join(root, 'gone'));
+    const head = await store.reinstate('d/k', undefined, token);
+    expect(head.size).toBe(3);
+    expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('old');
+  });
+
+  it('back again, between linking the old bytes and unlinking their kept name', async () => {
+    const root = tempDir();
+    const { store, revision, token, held } = await tombstoned(root);
+    await store.replace('d/k', revision, bytes('marker'), write('marker'));
+    renameSync(join(root, 'd/k'), join(root, 'gone'));
+    linkSync(held, join(root, 'd/k'));
+    // Both names are of one file: nothing is lost, and a reader sees the old bytes.
+    expect(await kind(store.reinstate('d/k', undefined, token))).toBe('precondition');
+    expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('old');
+  });
+});
+
+describe('a sweep', () => {
+  /** A process id that is surely not in use: of a child that has ended. */
+  const deadPid = (): string => execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim();
+
+  it('removes what dead writers left and nothing of living ones', async () => {
+    const root = tempDir();
+    mkdirSync(join(root, '.ferry-tmp'));
+    writeFileSync(join(root, '.ferry-tmp', `${deadPid()}-x`), 'half');
+    writeFileSync(join(root, '.ferry-tmp', `${process.ppid}-y`), 'half');
+    await (await open(root)).sweep();
+    expect(readdirSync(join(root, '.ferry-tmp'))).toEqual([`${process.ppid}-y`]);
+  });
+
+  it('puts back what a dead process had set aside and that was not what it expected', async () => {
+    const root = tempDir();
+    const aside = join(root, '.ferry-tmp', `${deadPid()}-z`);
+    mkdirSync(aside, { recursive: true });
+    mkdirSync(join(root, 'd'));
+    writeFileSync(join(aside, 'object'), 'theirs');
+    writeFileSync(join(aside, 'note.json'), JSON.stringify({ key: 'd/k', ino: 1, size: 2, mtimeMs: 3 }));
+    await (await open(root)).sweep();
+    expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('theirs');
+  });
+
+  it('drops the marker that a dead process had set aside', async () => {
+    const root = tempDir();
+    const aside = join(root, '.ferry-tmp', `${deadPid()}-z`);
+    mkdirSync(aside, { recursive: true });
+    writeFileSync(join(aside, 'object'), 'marker');
+    const { ino, size, mtimeMs } = lstatSync(join(aside, 'object'));
+    writeFileSync(join(aside, 'note.json'), JSON.stringify({ key: 'k', ino, size, mtimeMs }));
+    await (await open(root)).sweep();
+    expect(readdirSync(root)).toEqual([]);
+  });
+});
