@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const FERRY = fileURLToPath(new URL('../../bin/ferry.js', import.meta.url));
+
+export interface Ended {
+  /** `null` when it was killed. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts the real program in a process of its own. */
+export function startFerry(args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
+  const child = spawn(process.execPath, [FERRY, ...args], {
+    env: { ...process.env, CI: 'true', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return { child, ended };
+}
+
+export async function ferry(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  return await startFerry(args, env).ended;
+}
+
+/** The one document of a command that was called with `--json`. */
+export function documentOf<T = Record<string, unknown>>({ stdout, stderr }: Ended): T {
+  try {
+    return JSON.parse(stdout) as T;
+  } catch {
+    throw new Error(`standard output is not one JSON document: ${stdout}\n${stderr}`);
+  }
+}
