@@ -4,7 +4,7 @@ import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
 import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
-import { makeStateDir, stateDirOf } from '../ledger/state-dir.ts';
+import { stateDirOf } from '../ledger/state-dir.ts';
 import type { StepContext } from '../migration/context.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Store } from '../store/store.ts';
@@ -54,7 +54,6 @@ export async function withSession<T>(
   io: Io,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  makeStateDir(opened.stateDir);
   const lock = takeLock(opened.stateDir, command);
   try {
     const ledger = Ledger.open(opened.stateDir);

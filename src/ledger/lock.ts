@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { FerryError } from '../base/errors.ts';
-import { makePrivateFile } from './state-dir.ts';
+import { makePrivateFile, makeStateDir } from './state-dir.ts';
 
 const SQLITE_BUSY = 5;
 
@@ -24,6 +24,7 @@ export interface Lock {
  * @throws FerryError `unreachable` (try again later) when another process holds it.
  */
 export function takeLock(stateDir: string, command: string): Lock {
+  makeStateDir(stateDir);
   const file = join(stateDir, 'lock.db');
   makePrivateFile(file);
   const db = new DatabaseSync(file, { timeout: 0 });

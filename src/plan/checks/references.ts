@@ -23,8 +23,9 @@ export function checkReferences(root: unknown, places: Places, report: Report): 
     if (meant !== undefined) named.add(meant);
     const hint =
       meant === undefined ? `; the stores are ${stores.map(quote).join(', ')}` : `; did you mean "${meant}"?`;
-    const name = places.expanded(path) ? `of the name that "\${…}" expands to` : quote(store);
-    report.add(path, `there is no store ${name}${hint}`);
+    const name = places.expanded(path) ? 'unknown' : quote(store);
+    // What came out of a variable, or is long and odd, is not repeated.
+    report.add(path, `there is no store ${name.startsWith('"') ? name : 'of this name'}${hint}`);
   }
   checkRoles(root, references, places, report);
   // A reference that is missing or could not be expanded may name any of them.

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { type Laid, layOut } from '../support/plan.ts';
+import { digestsIn } from '../support/tree.ts';
+
+const CHILD = fileURLToPath(new URL('../support/crash-child.ts', import.meta.url));
+
+/** One user at each centre, and an empty object. */
+const FILES = { 'users/NO/a': 'first', 'users/NO/empty': '', 'users/DE/b': 'second', 'tmp/x': 'scratch' };
+
+/** Whether the child came to its end; otherwise it was killed at the point. */
+async function child(laid: Laid, command: 'run' | 'restore', where: string, point: number): Promise<boolean> {
+  const args = [CHILD, laid.plan, stateOf(laid), command, where, String(point)];
+  const started = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const [code, signal] = (await once(started, 'exit')) as [number | null, string | null];
+  if (signal === 'SIGKILL') return false;
+  expect(code, `${command} ${where} ${point}`).toBe(0);
+  return true;
+}
+
+function stateOf(laid: Laid): string {
+  return join(laid.dir, 'state');
+}
+
+function statesIn(laid: Laid): Readonly<Record<string, number>> {
+  const ledger = Ledger.read(stateOf(laid));
+  const states: Record<string, number> = {};
+  for (const tally of ledger?.queries.tallies() ?? []) {
+    for (const [state, n] of Object.entries(tally.states)) states[state] = (states[state] ?? 0) + n;
+  }
+  ledger?.close();
+  return Object.fromEntries(Object.entries(states).filter(([, n]) => n > 0));
+}
+
+/** No byte of a source may be gone from the source's side whose copy is not whole at its centre. */
+function nothingIsLost(laid: Laid, before: Readonly<Record<string, string>>): void {
+  const legacy = Object.values(digestsIn(laid.legacy, true));
+  const centres = { ...digestsIn(laid.hamar), ...digestsIn(laid.dublin) };
+  for (const [key, digest] of Object.entries(before)) {
+    expect(legacy.includes(digest) || centres[key] === digest, key).toBe(true);
+  }
+}
+
+describe.each(['before', 'after', 'effect'])('killed %s each step in turn', (where) => {
+  it('a run goes on to the same end', async () => {
+    let points = 0;
+    for (let point = 1; ; point += 1) {
+      const laid = layOut({ limits: { concurrency: 1 } }, FILES);
+      const before = digestsIn(laid.legacy);
+      const ended = await child(laid, 'run', where, point);
+      nothingIsLost(laid, before);
+      expect(await child(laid, 'run', 'never', 0)).toBe(true);
+      expect(statesIn(laid), `point ${point}`).toEqual({ tombstoned: 3 });
+      expect({ ...digestsIn(laid.hamar), ...digestsIn(laid.dublin), 'tmp/x': before['tmp/x'] }).toEqual(before);
+      expect(await child(laid, 'restore', 'never', 0)).toBe(true);
+      expect(digestsIn(laid.legacy, true), `point ${point}`).toEqual(before);
+      if (ended) break;
+      points = point;
+    }
+    // Three objects: a copy and a tombstone each are effects; listing, copy, verify, intent and tombstone are commits.
+    expect(points).toBeGreaterThanOrEqual(where === 'effect' ? 6 : 14);
+  }, 300_000);
+
+  it('a restore goes on to the same end', async () => {
+    let points = 0;
+    for (let point = 1; ; point += 1) {
+      const laid = layOut({ limits: { concurrency: 1 } }, FILES);
+      const before = digestsIn(laid.legacy);
+      await child(laid, 'run', 'never', 0);
+      const ended = await child(laid, 'restore', where, point);
+      nothingIsLost(laid, before);
+      expect(await child(laid, 'restore', 'never', 0)).toBe(true);
+      expect(statesIn(laid), `point ${point}`).toEqual({ restored: 3 });
+      expect(digestsIn(laid.legacy, true), `point ${point}`).toEqual(before);
+      if (ended) break;
+      points = point;
+    }
+    expect(points).toBeGreaterThanOrEqual(where === 'effect' ? 3 : 6);
+  }, 300_000);
+});

@@ -1,0 +1,34 @@
+import type { Body, CallOptions, ObjectHead, Replaced, Store, WriteOptions } from '../../src/store/store.ts';
+import { ForwardingStore } from '../../src/store/wrap/forwarding.ts';
+
+/** Tells after each write that reached the store, before anyone hears of it: the moment at which a crash hurts most. */
+export class MortalStore extends ForwardingStore {
+  readonly #effect: () => void;
+
+  constructor(inner: Store, effect: () => void) {
+    super(inner);
+    this.#effect = effect;
+  }
+
+  override async create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {
+    return this.#told(await this.inner.create(key, body, options));
+  }
+
+  override async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
+    return this.#told(await this.inner.replace(key, revision, body, options));
+  }
+
+  override async reinstate(
+    key: string,
+    revision: string | undefined,
+    kept: string,
+    options?: CallOptions,
+  ): Promise<ObjectHead> {
+    return this.#told(await this.inner.reinstate(key, revision, kept, options));
+  }
+
+  #told<T>(result: T): T {
+    this.#effect();
+    return result;
+  }
+}
