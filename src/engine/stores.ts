@@ -2,6 +2,7 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { FerryError } from '../base/errors.ts';
 import type { RetryPolicy } from '../base/retry.ts';
+import { sources } from '../plan/router.ts';
 import type { Plan } from '../plan/types.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
 import { makeStore } from '../store/open-store.ts';
@@ -21,18 +22,18 @@ export interface StoresOptions {
 /** All stores of a plan, limited and retrying, open. Close each when done. */
 export async function openStores(plan: Plan, options: StoresOptions): Promise<Map<string, Store>> {
   const stores = new Map<string, Store>();
-  const sources = new Set(plan.partitions.map((partition) => partition.from));
+  const legacy = new Set(sources(plan));
   const { bandwidth, requests } = plan.limits;
   const bytes = bandwidth === undefined ? undefined : new TokenBucket(bandwidth, systemClock);
   try {
     for (const spec of Object.values(plan.stores)) {
       const raw = makeStore(spec, options.env);
       const bare = limited(raw, {
-        bytes: sources.has(spec.name) ? bytes : undefined,
+        bytes: legacy.has(spec.name) ? bytes : undefined,
         requests: requests === undefined ? undefined : new TokenBucket(requests, systemClock),
       });
       const store = retrying(bare, options.retry);
-      stores.set(spec.name, await opened(store, sources.has(spec.name), options));
+      stores.set(spec.name, await opened(store, legacy.has(spec.name), options));
     }
   } catch (error) {
     await closeStores(stores);

@@ -1,5 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import { noStates, type State, UNRESOLVED } from '../ledger/lifecycle.ts';
+import { sources } from '../plan/router.ts';
 import type { Plan } from '../plan/types.ts';
 import { planDigest } from './chain.ts';
 
@@ -62,9 +63,8 @@ function listUnresolved(ledger: Ledger): UnresolvedObject[] {
 
 /** The plan's digest over its first complete inventory; over the plan alone while there is none. */
 function digestNow(plan: Plan, ledger: Ledger | undefined): string {
-  const sources = [...new Set(plan.partitions.map((partition) => partition.from))];
   const inventories: { source: string; digest: string }[] = [];
-  for (const source of sources) {
+  for (const source of sources(plan)) {
     const digest = ledger?.inventory.state(source)?.digest;
     if (digest === undefined) return plan.digest;
     inventories.push({ source, digest });

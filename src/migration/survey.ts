@@ -1,5 +1,5 @@
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Router } from '../plan/router.ts';
+import { type Router, sources } from '../plan/router.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Store } from '../store/store.ts';
 import { CentreCursor } from './centre-cursor.ts';
@@ -69,8 +69,7 @@ export async function survey(work: SurveyWork, seen: (entries: number) => void =
     toMove: { objects: 0, bytes: 0 },
   };
   let entries = 0;
-  const sources = new Set(work.plan.partitions.map((partition) => partition.from));
-  for (const name of sources) {
+  for (const name of sources(work.plan)) {
     const before = entries;
     await surveySource(work, name, result, (count) => {
       entries = before + count;
