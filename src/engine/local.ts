@@ -14,7 +14,7 @@ export type NextStep = (row: ObjectRow) => Step | undefined;
 /** One step: a function of an object to its outcome. `intent`, where there is one, is in the ledger before it starts. */
 export interface Step {
   readonly name: string;
-  readonly intent?: () => NonNullable<ObjectRow['intent']>;
+  readonly intent?: (row: ObjectRow) => Promise<NonNullable<ObjectRow['intent']>>;
   readonly take: (row: ObjectRow) => Promise<Outcome>;
 }
 
@@ -111,35 +111,52 @@ class Drive {
     const step = next(row);
     if (step === undefined) return undefined;
     const ready = await this.#withIntent(row, step);
+    if (ready === undefined) return undefined;
     const outcome = await this.#attempt(ready, step);
     if (outcome === undefined) return undefined;
-    await ledger.move(ready, outcome.to, outcome.change);
-    this.#tell(ready, outcome);
+    await this.#finish(ready, outcome);
     if (isUnresolved(outcome.to) || outcome.to === row.state) return undefined;
     return ledger.queries.byId(row.id);
   }
 
-  async #withIntent(row: ObjectRow, step: Step): Promise<ObjectRow> {
-    if (step.intent === undefined || row.intent !== undefined) return row;
-    const intent = step.intent();
-    await this.#work.ledger.note(row, { intent });
-    return { ...row, intent };
+  /** The object with its intent on disk; `undefined` when the step cannot be begun. */
+  async #withIntent(row: ObjectRow, step: Step): Promise<ObjectRow | undefined> {
+    const { intent } = step;
+    if (intent === undefined || row.intent !== undefined) return row;
+    try {
+      const meant = await this.#retried(step, () => intent(row));
+      await this.#work.ledger.note(row, { intent: meant });
+      return { ...row, intent: meant };
+    } catch (error) {
+      const outcome = this.#failed(row, step, error);
+      if (outcome !== undefined) await this.#finish(row, outcome);
+      return undefined;
+    }
   }
 
   /** The outcome of a step after as many retries as it takes; `undefined` when the drive ends instead. */
   async #attempt(row: ObjectRow, step: Step): Promise<Outcome | undefined> {
     try {
-      const outcome = await retry(() => step.take(row), {
-        ...this.#work.retry,
-        signal: this.#work.stop,
-        onRetry: (attempt, waitMs, error) =>
-          this.#work.listener({ type: 'retry', what: step.name, attempt, waitMs, why: reasonOf(error) }),
-      });
+      const outcome = await this.#retried(step, () => step.take(row));
       this.#faultsInARow = 0;
       return outcome;
     } catch (error) {
       return this.#failed(row, step, error);
     }
+  }
+
+  async #finish(row: ObjectRow, outcome: Outcome): Promise<void> {
+    await this.#work.ledger.move(row, outcome.to, outcome.change);
+    this.#tell(row, outcome);
+  }
+
+  #retried<T>(step: Step, task: () => Promise<T>): Promise<T> {
+    return retry(task, {
+      ...this.#work.retry,
+      signal: this.#work.stop,
+      onRetry: (attempt, waitMs, error) =>
+        this.#work.listener({ type: 'retry', what: step.name, attempt, waitMs, why: reasonOf(error) }),
+    });
   }
 
   #failed(row: ObjectRow, step: Step, error: unknown): Outcome | undefined {

@@ -108,7 +108,7 @@ function nextStep(context: StepContext, until: Finish): (row: ObjectRow) => Step
   const verifying: Step = { name: 'verify', take: (row) => verify(context, row) };
   const emptying: Step = {
     name: 'tombstone',
-    intent: () => tombstoneIntent(context),
+    intent: (row) => tombstoneIntent(context, row),
     take: (row) => tombstone(context, row),
   };
   return ({ state }) => {

@@ -29,7 +29,7 @@ export async function undoTombstones(work: UndoWork): Promise<Undone> {
   const left: UnresolvedObject[] = [];
   const restoring: Step = {
     name: 'restore',
-    intent: () => ({ step: 'restore' }),
+    intent: async () => ({ step: 'restore' }),
     take: (row) => restore(context, row),
   };
   const moved = await drive({

@@ -11,6 +11,8 @@ export interface TombstoneIntent {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly holdUntil: number;
+  /** The state of the source that the swap is bound to. */
+  readonly revision: string;
 }
 
 /** What is known of a tombstone at the source. */
@@ -55,7 +57,7 @@ export interface ObjectChange {
 }
 
 const Intent = z.discriminatedUnion('step', [
-  z.object({ step: z.literal('tombstone'), at: z.number(), holdUntil: z.number() }),
+  z.object({ step: z.literal('tombstone'), at: z.number(), holdUntil: z.number(), revision: z.string() }),
   z.object({ step: z.literal('restore') }),
 ]);
 

@@ -1,13 +1,20 @@
+import { canonicalJson, type Json } from '../base/canonical.ts';
 import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
-import { type Replaced, type Store, StoreError } from '../store/store.ts';
-import { collect } from './bytes.ts';
+import { type Attributes, type Replaced, type Store, StoreError } from '../store/store.ts';
+import { collect, digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { LARGEST_MARKER, type Marker, markerFor } from './marker.ts';
 
-/** What is written to the ledger before the step, so that the marker is the same after a crash. */
-export function tombstoneIntent(context: StepContext): TombstoneIntent {
+/**
+ * What is written to the ledger before the step: all that the marker depends on, so that it is the same after a crash, and the very
+ * state of the source that may be replaced.
+ */
+export async function tombstoneIntent(context: StepContext, row: ObjectRow): Promise<TombstoneIntent> {
+  const { source } = endsOf(context, row);
+  const here = await source.head(row.key, { signal: context.signal });
+  const revision = here && (await unchangedRevision(source, row, here.revision, context.signal));
   const at = context.clock.now();
-  return { step: 'tombstone', at, holdUntil: at + context.plan.tombstone.holdMs };
+  return { step: 'tombstone', at, holdUntil: at + context.plan.tombstone.holdMs, revision: revision ?? row.revision };
 }
 
 /**
@@ -31,7 +38,7 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
     (await isMarker(source, row.key, marker, signal))
   ) {
     // A run before this one put it there and was killed before it could say so.
-    const kept = source.keptToken(row.key, row.revision);
+    const kept = source.keptToken(row.key, row.intent.revision);
     const keeps = kept !== undefined && (await source.headKept(row.key, kept, { signal })) !== undefined;
     return done(row.intent, here.revision, keeps ? kept : undefined);
   }
@@ -41,13 +48,39 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
       'the copy at the centre is not the one that was verified; the source is left as it is',
     );
   }
-  if (here === undefined && !(await cutShort(source, row, signal))) {
+  if (here === undefined && !(await cutShort(source, row.key, row.intent, signal))) {
     return unresolved('conflict', 'the source was deleted after its copy: decide whether the copy must go too');
   }
-  if (here !== undefined && here.revision !== row.revision) {
+  if (here !== undefined && here.revision !== row.intent.revision) {
     return unresolved('conflict', 'the source changed after its copy');
   }
   return await swap(context, row, row.intent, source, marker);
+}
+
+/**
+ * The revision of the source now, if its bytes and attributes are still those that were copied; else `undefined`. A revision also
+ * changes when nobody wrote: a file's when its mode or another hard link of it is touched. Then the bytes are read again, and the
+ * swap is bound to the very state that was read.
+ */
+async function unchangedRevision(
+  source: Store,
+  row: ObjectRow,
+  now: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (now === row.revision) return now;
+  try {
+    const { head, sha256 } = await digestOfObject(source, row.key, { signal });
+    const same = sha256 === row.sha256 && canonicalJson(json(head.attributes)) === canonicalJson(json(row.attributes));
+    return same ? head.revision : undefined;
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'absent') return undefined;
+    throw error;
+  }
+}
+
+function json(attributes: Attributes): Json {
+  return attributes as unknown as Json;
 }
 
 async function swap(
@@ -60,7 +93,7 @@ async function swap(
   const { signal } = context;
   let replaced: Replaced;
   try {
-    replaced = await source.replace(row.key, row.revision, marker.bytes, {
+    replaced = await source.replace(row.key, intent.revision, marker.bytes, {
       size: marker.bytes.byteLength,
       sha256: marker.sha256,
       attributes: marker.attributes,
@@ -78,11 +111,11 @@ async function swap(
 }
 
 /** Whether an earlier attempt was cut between hiding the old bytes and showing the marker: they are then whole where it keeps them. */
-async function cutShort(source: Store, row: ObjectRow, signal: AbortSignal): Promise<boolean> {
-  const token = source.keptToken(row.key, row.revision);
+async function cutShort(source: Store, key: string, intent: TombstoneIntent, signal: AbortSignal): Promise<boolean> {
+  const token = source.keptToken(key, intent.revision);
   if (token === undefined) return false;
-  const kept = await source.headKept(row.key, token, { signal });
-  return kept?.revision === row.revision;
+  const kept = await source.headKept(key, token, { signal });
+  return kept?.revision === intent.revision;
 }
 
 async function isMarker(source: Store, key: string, marker: Marker, signal: AbortSignal): Promise<boolean> {

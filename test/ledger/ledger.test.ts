@@ -182,7 +182,7 @@ describe('an inventory', () => {
     const ledger = openWith(tempDir(), ['k']);
     await ledger.move(ledger.queries.byId(1), 'copied', { sha256: 'x' });
     await ledger.move(ledger.queries.byId(1), 'verified');
-    await ledger.note(ledger.queries.byId(1), { intent: { step: 'tombstone', at: 1, holdUntil: 2 } });
+    await ledger.note(ledger.queries.byId(1), { intent: { step: 'tombstone', at: 1, holdUntil: 2, revision: 'r1' } });
     expect(again(ledger, 'marker')).toBe('verified');
     ledger.close();
   });

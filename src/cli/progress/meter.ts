@@ -1,10 +1,10 @@
 import type { EngineEvent } from '../../engine/events.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { isUnresolved, type State } from '../../ledger/lifecycle.ts';
-import type { Finish, Plan } from '../../plan/types.ts';
+import type { Finish } from '../../plan/types.ts';
 import { formatBytes, formatDuration } from '../../plan/units.ts';
 
-/** How one partition is getting on. `done` counts objects that reached the plan's finish or need a person. */
+/** How one partition is getting on. `done` counts objects that reached the end of this run or need a person. */
 export interface PartitionProgress {
   readonly name: string;
   readonly objects: number;
@@ -39,14 +39,14 @@ const REACHED: Readonly<Record<Finish, readonly State[]>> = {
 
 /** Adds up what an engine tells, on top of what the ledger held before. */
 export class Meter {
-  readonly #plan: Plan;
+  readonly #until: Finish;
   readonly #ledger: Ledger;
   readonly #started = Date.now();
   readonly #counts = new Map<string, Count>();
   #listed: number | undefined;
 
-  constructor(plan: Plan, ledger: Ledger) {
-    this.#plan = plan;
+  constructor(until: Finish, ledger: Ledger) {
+    this.#until = until;
     this.#ledger = ledger;
     this.#readLedger();
   }
@@ -86,7 +86,7 @@ export class Meter {
   }
 
   #isDone(state: State): boolean {
-    return isUnresolved(state) || REACHED[this.#plan.finish].includes(state);
+    return isUnresolved(state) || REACHED[this.#until].includes(state);
   }
 
   #readLedger(): void {

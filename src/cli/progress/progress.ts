@@ -1,6 +1,6 @@
 import type { Listener } from '../../engine/events.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { Plan } from '../../plan/types.ts';
+import type { Finish } from '../../plan/types.ts';
 import type { Io } from '../io.ts';
 import { startLines } from './lines.ts';
 import { Meter } from './meter.ts';
@@ -14,8 +14,8 @@ export interface Progress {
   end(): Promise<void>;
 }
 
-export function startProgress(mode: ProgressMode, plan: Plan, ledger: Ledger, io: Io): Progress {
-  const meter = new Meter(plan, ledger);
+export function startProgress(mode: ProgressMode, until: Finish, ledger: Ledger, io: Io): Progress {
+  const meter = new Meter(until, ledger);
   const shown = mode === 'auto' ? automatic(io) : mode;
   switch (shown) {
     case 'none':
