@@ -38,7 +38,7 @@ export async function retry<T>(task: () => Promise<T>, policy: RetryPolicy = {})
 /** The wait before the next attempt, when `attempt` has failed with this error. @throws that error when aborted meanwhile. */
 export async function pause(attempt: number, policy: RetryPolicy, error: unknown): Promise<void> {
   const { baseMs = 200, capMs = 10_000, clock = systemClock, random = Math.random, signal } = policy;
-  const waitMs = Math.ceil(random() * Math.min(capMs, baseMs * 2 ** attempt));
+  const waitMs = Math.ceil(random() * Math.min(capMs, baseMs * 2 ** (attempt - 1)));
   policy.onRetry?.(attempt, waitMs, error);
   try {
     await clock.sleep(waitMs, signal);

@@ -267,6 +267,9 @@ export function conformance(name: string, subject: Subject): void {
       expect(results.filter((result) => result === 'no error')).toHaveLength(1);
       const winner = swaps[results.indexOf('no error')] ?? new Uint8Array();
       expect(sha256(await readAll(store, 'k'))).toBe(sha256(winner));
+      const token = store.keptToken('k', old.revision);
+      if (token !== undefined)
+        expect(await store.headKept('k', token)).toMatchObject({ revision: old.revision, size: 3 });
     });
 
     it('takes streams, and leaves the old object when they break', async () => {
@@ -304,6 +307,15 @@ export function conformance(name: string, subject: Subject): void {
       const head = await store.create('k', bytes('x'), sized(bytes('x')));
       expect(await kindOf(store.remove('k', 'another'))).toBe('precondition');
       expect(await store.head('k')).toBeDefined();
+      await store.remove('k', head.revision);
+      expect(await store.head('k')).toBeUndefined();
+      expect(await listAll(store)).toEqual([]);
+    });
+
+    it('leaves nothing of a probe that was replaced', async () => {
+      const store = await make();
+      const { revision } = await store.create('k', bytes('first'), sized(bytes('first')));
+      const { head } = await store.replace('k', revision, bytes('second'), sized(bytes('second')));
       await store.remove('k', head.revision);
       expect(await store.head('k')).toBeUndefined();
       expect(await listAll(store)).toEqual([]);

@@ -98,6 +98,7 @@ describe('a file store', () => {
     const root = tempDir();
     const outside = tempDir();
     writeFileSync(join(outside, 'secret'), 'theirs');
+    mkdirSync(join(outside, 'sub'));
     symlinkSync(outside, join(root, 'folder'));
     symlinkSync(join(outside, 'secret'), join(root, 'file'));
     symlinkSync(join(outside, 'not-there'), join(root, 'dangling'));
@@ -106,6 +107,7 @@ describe('a file store', () => {
       store.read('folder/secret'),
       store.create('folder/new', bytes('x'), write('x')),
       store.create('folder/deep/new', bytes('x'), write('x')),
+      store.create('folder/sub/deep/new', bytes('x'), write('x')),
       store.replace('folder/secret', 'r', bytes('x'), write('x')),
       store.reinstate('folder/secret', undefined, 'k/r'),
       store.remove('folder/secret', 'r'),
@@ -116,7 +118,7 @@ describe('a file store', () => {
     expect(await kind(store.create('file', bytes('x'), write('x')))).toBe('exists');
     expect(await kind(store.create('dangling', bytes('x'), write('x')))).toBe('exists');
     expect(await kind(store.replace('file', 'r', bytes('x'), write('x')))).toBe('precondition');
-    expect(readdirSync(outside)).toEqual(['secret']);
+    expect(readdirSync(outside, { recursive: true })).toEqual(['secret', 'sub']);
     expect(readFileSync(join(outside, 'secret'), 'utf8')).toBe('theirs');
     const listed = await entries(store);
     expect(listed.map((entry) => [entry.key, entry.unusable])).toEqual([
@@ -147,6 +149,40 @@ describe('a file store', () => {
     const file = join(path, 'file');
     writeFileSync(file, '');
     expect(await kind(new FileStore({ name: 'f', path: file }).open({ create: false }))).toBe('missing');
+  });
+
+  it('knows nothing of keys below a file, nor of folders', async () => {
+    const root = tempDir();
+    mkdirSync(join(root, 'dir'));
+    writeFileSync(join(root, 'file'), 'x');
+    const store = await open(root);
+    for (const key of ['file/x', 'dir']) {
+      expect(await store.head(key)).toBeUndefined();
+      expect(await kind(store.read(key))).toBe('absent');
+      expect(await kind(store.replace(key, 'r', bytes('x'), write('x')))).toBe('precondition');
+    }
+  });
+
+  it('swaps files older than 1970, too', async () => {
+    const root = tempDir();
+    const file = join(root, 'k');
+    writeFileSync(file, 'old');
+    execFileSync('touch', ['-d', '1960-02-03 04:05:06.789', file]);
+    const store = await open(root);
+    const revision = (await store.head('k'))?.revision ?? '';
+    const { head, kept } = await store.replace('k', revision, bytes('m'), write('m'));
+    expect(await store.headKept('k', kept ?? '')).toMatchObject({ revision });
+    const back = await store.reinstate('k', head.revision, kept ?? '');
+    await store.remove('k', back.revision);
+    expect(await store.head('k')).toBeUndefined();
+  });
+
+  it('keeps old bytes where only the owner comes, as they may have been in such a folder', async () => {
+    const root = tempDir();
+    const store = await open(root);
+    const { revision } = await store.create('k', bytes('x'), write('x'));
+    await store.replace('k', revision, bytes('m'), write('m'));
+    expect(statSync(join(root, '.ferry-held')).mode & 0o777).toBe(0o700);
   });
 
   it('leaves no scratch behind', async () => {
@@ -216,6 +252,19 @@ describe('a swap that was cut off', () => {
     expect(readFileSync(held, 'utf8')).toBe('old');
   });
 
+  it('before the hidden bytes had their lasting name goes on, and back again, too', async () => {
+    const root = tempDir();
+    const { store, revision, token, held } = await tombstoned(root);
+    mkdirSync(dirname(held), { recursive: true });
+    renameSync(join(root, 'd/k'), `${held}.some-other-run`);
+    writeFileSync(`${held}.stray`, 'of someone who wrote in the gap');
+    expect(await store.headKept('d/k', token)).toMatchObject({ revision, size: 3 });
+    const { head, kept } = await store.replace('d/k', revision, bytes('marker'), write('marker'));
+    await store.reinstate('d/k', head.revision, kept ?? '');
+    expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('old');
+    expect(readdirSync(dirname(held))).toHaveLength(1);
+  });
+
   it('and whose hidden bytes were written since is refused', async () => {
     const root = tempDir();
     const { store, revision, token, held } = await tombstoned(root);
@@ -255,9 +304,10 @@ describe('a swap that was cut off', () => {
     await store.replace('d/k', revision, bytes('marker'), write('marker'));
     renameSync(join(root, 'd/k'), join(root, 'gone'));
     linkSync(held, join(root, 'd/k'));
-    // Both names are of one file: nothing is lost, and a reader sees the old bytes.
-    expect(await kind(store.reinstate('d/k', undefined, token))).toBe('precondition');
+    // Both names are of one file: what is left to do is to drop one.
+    expect((await store.reinstate('d/k', undefined, token)).size).toBe(3);
     expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('old');
+    expect(await store.headKept('d/k', token)).toBeUndefined();
   });
 });
 
@@ -272,6 +322,18 @@ describe('a sweep', () => {
     writeFileSync(join(root, '.ferry-tmp', `${process.ppid}-y`), 'half');
     await (await open(root)).sweep();
     expect(readdirSync(join(root, '.ferry-tmp'))).toEqual([`${process.ppid}-y`]);
+  });
+
+  it('leaves alone what this very process is writing', async () => {
+    const root = tempDir();
+    const store = await open(root);
+    async function* swept(): AsyncGenerator<Uint8Array> {
+      yield bytes('ab');
+      await (await open(root)).sweep();
+      yield bytes('cd');
+    }
+    await store.create('k', swept(), { size: 4 });
+    expect(readFileSync(join(root, 'k'), 'utf8')).toBe('abcd');
   });
 
   it('puts back what a dead process had set aside and that was not what it expected', async () => {

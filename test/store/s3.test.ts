@@ -108,6 +108,25 @@ describe('an s3 store', () => {
     await store.close();
   });
 
+  it('refuses what a header cannot carry, rather than to bend it', async () => {
+    const store = await open(await newBucket());
+    const attributes = [
+      { contentDisposition: 'attachment; filename="é.txt"' },
+      { contentDisposition: 'attachment; filename="漢.txt"' },
+      { contentType: 'text/plain\nx: y' },
+      { metadata: { name: ' blanks around ' } },
+    ];
+    for (const one of attributes) {
+      const error = await store
+        .create('k', bytes('x'), { size: 1, attributes: one })
+        .catch((thrown: unknown) => thrown);
+      expect(error, JSON.stringify(one)).toMatchObject({ name: 'StoreError', kind: 'unsupported' });
+    }
+    await store.create('k', bytes('x'), { size: 1, attributes: { metadata: { blank: '', two: 'a  b' } } });
+    expect((await store.head('k'))?.attributes.metadata).toEqual({ blank: '', two: 'a  b' });
+    await store.close();
+  });
+
   it('says what is wrong with a bucket, a secret, a variable, an address, without telling a secret', async () => {
     const bucket = await newBucket();
     const spec = s3Spec('s', bucket);

@@ -20,7 +20,7 @@ import { listFiles } from './list.ts';
 import { readFile } from './read.ts';
 import { revisionOf, sameState, stateOfRevision } from './revision.ts';
 import { Scratch } from './scratch.ts';
-import { keptToken, revisionOfToken, Swap, statsOf } from './swap.ts';
+import { inTurn, keptToken, revisionOfToken, Swap, statsOf } from './swap.ts';
 
 /** A directory tree as a store: the key `a/b` is the file ROOT/a/b. Attributes are not kept. */
 export class FileStore implements Store {
@@ -66,6 +66,14 @@ export class FileStore implements Store {
     try {
       yield* listFiles(this.#root, options);
     } catch (error) {
+      // Folders below that vanish are left out by the listing; this one is the store itself.
+      if (codeOf(error) === 'ENOENT')
+        throw new StoreError({
+          kind: 'missing',
+          store: this.name,
+          op: 'list',
+          why: `there is no folder ${this.#root}`,
+        });
       throw asStoreError(error, { store: this.name, op: 'list' });
     }
   }
@@ -97,6 +105,7 @@ export class FileStore implements Store {
         await this.#folderOf(key, file);
         await this.#linkNew(fresh, file, key);
         await this.#syncing.sync(dirname(file));
+        await this.#syncing.made(this.#root, dirname(file));
       } finally {
         await unlink(fresh);
       }
@@ -111,7 +120,7 @@ export class FileStore implements Store {
       const fresh = await this.#scratch.write(key, body, options);
       let kept: string;
       try {
-        kept = await this.#swap.replace(key, file, revision, fresh);
+        kept = await inTurn(file, () => this.#swap.replace(key, file, revision, fresh));
       } finally {
         await unlink(fresh);
       }
@@ -125,8 +134,9 @@ export class FileStore implements Store {
 
   async headKept(key: string, kept: string): Promise<ObjectHead | undefined> {
     return await this.#do('head kept', key, async () => {
-      const stats = await statsOf(this.#swap.heldFile(kept));
-      if (stats === undefined) return undefined;
+      const held = await this.#swap.held(kept);
+      if (held === undefined) return undefined;
+      const { stats } = held;
       const revision = revisionOfToken(kept);
       const unchanged = sameState(stats, stateOfRevision(revision));
       return {
@@ -148,7 +158,7 @@ export class FileStore implements Store {
     return await this.#do('reinstate', key, async () => {
       const file = fileOf(this.name, this.#root, key);
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('reinstate', key);
-      await this.#swap.reinstate(key, file, revision, kept);
+      await inTurn(file, () => this.#swap.reinstate(key, file, revision, kept));
       this.#emptied.add(dirname(this.#swap.heldFile(kept)));
       return await this.#mustHead(key, options);
     });
@@ -158,7 +168,7 @@ export class FileStore implements Store {
     await this.#do('remove', key, async () => {
       const file = fileOf(this.name, this.#root, key);
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('remove', key);
-      await this.#swap.remove('remove', key, file, revision);
+      await inTurn(file, () => this.#swap.remove('remove', key, file, revision));
     });
   }
 

@@ -6,6 +6,8 @@ import { badKey } from './keys.ts';
 /** Brings folders to the disk, so that a name in them survives a crash. Those who ask for one folder at once share an fsync. */
 export class FolderSync {
   readonly #running = new Map<string, { readonly now: Promise<void>; next: Promise<void> | undefined }>();
+  /** Folders whose own name is not on disk yet. */
+  readonly #making = new Map<string, Promise<void>>();
 
   /** Resolves when all names that were in the folder at the time of the call are on disk. */
   sync(folder: string): Promise<void> {
@@ -17,6 +19,26 @@ export class FolderSync {
       () => this.#start(folder),
     );
     return running.next;
+  }
+
+  /** Makes one folder and brings its name to the disk; who asks for the same one meanwhile waits for the same. */
+  make(folder: string): Promise<void> {
+    const making = this.#making.get(folder) ?? this.#make(folder).finally(() => this.#making.delete(folder));
+    this.#making.set(folder, making);
+    return making;
+  }
+
+  /** Resolves when the names of a folder and of those above it are on disk, as far as this process makes them. */
+  async made(root: string, folder: string): Promise<void> {
+    for (let at = folder; at.length > root.length; at = dirname(at)) await this.#making.get(at);
+  }
+
+  async #make(folder: string): Promise<void> {
+    await mkdir(folder).catch((error: unknown) => {
+      // Another writer was faster.
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
+    await this.sync(dirname(folder));
   }
 
   #start(folder: string): Promise<void> {
@@ -72,14 +94,13 @@ export async function makeFolders(
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   });
-  if (stats?.isSymbolicLink() === true) throw badKey(at.store, at.key, THROUGH_LINK);
-  if (stats !== undefined) return;
-  await makeFolders(at, root, dirname(folder), syncing);
-  await mkdir(folder).catch((error: unknown) => {
-    // Another writer was faster.
-    if (codeOf(error) !== 'EEXIST') throw error;
-  });
-  await syncing.sync(dirname(folder));
+  if (stats === undefined) {
+    await makeFolders(at, root, dirname(folder), syncing);
+    await syncing.make(folder);
+    return;
+  }
+  // It is there, but the way to it may lead through a link further up.
+  if (stats.isSymbolicLink() || (await realpath(folder)) !== folder) throw badKey(at.store, at.key, THROUGH_LINK);
 }
 
 const THROUGH_LINK = 'its path passes through a symbolic link';

@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CallOptions, type ObjectReader, StoreError } from '../store.ts';
-import { asStoreError } from './errors.ts';
+import { asStoreError, codeOf } from './errors.ts';
 import { revisionOf } from './revision.ts';
 
 /**
@@ -19,9 +19,10 @@ const CHUNK = 256 * 1024;
 /** Opens a file so that its head and its bytes belong together; the body ends with an error if someone wrote meanwhile. */
 export async function readFile(store: string, key: string, file: string, options: CallOptions): Promise<ObjectReader> {
   const at = { store, op: 'read', key };
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const handle = await openOrAbsent(at, file);
   try {
     const stats = await settled(handle, options.signal);
+    if (stats.isDirectory()) throw new StoreError({ ...at, kind: 'absent', why: 'there is a folder of that name' });
     if (!stats.isFile())
       throw new StoreError({ ...at, kind: 'key', why: 'there is something else than a file of that name' });
     const head = { key, size: stats.size, revision: revisionOf(stats), modified: stats.mtimeMs, attributes: {} };
@@ -30,6 +31,18 @@ export async function readFile(store: string, key: string, file: string, options
   } catch (error) {
     await handle.close();
     throw error;
+  }
+}
+
+async function openOrAbsent(
+  at: { readonly store: string; readonly op: string; readonly key: string },
+  file: string,
+): Promise<FileHandle> {
+  try {
+    return await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOTDIR') throw error;
+    throw new StoreError({ ...at, kind: 'absent', why: 'a part of its path is a file', cause: error });
   }
 }
 

@@ -16,9 +16,12 @@ export function revisionOf(stats: Stats): string {
 }
 
 export function stateOfRevision(revision: string): FileState {
-  const [ino, size, mtimeMs] = revision.split('-').map(Number);
-  return { ino: ino ?? Number.NaN, size: size ?? Number.NaN, mtimeMs: mtimeMs ?? Number.NaN };
+  const [, ino, size, mtimeMs] = PARTS.exec(revision) ?? [];
+  return { ino: Number(ino), size: Number(size), mtimeMs: Number(mtimeMs) };
 }
+
+/** A time may be negative: files can be older than 1970. */
+const PARTS = /^(\d+)-(\d+)-(-?[\d.]+)-/;
 
 /** Whether it is the same file, unwritten, though perhaps under another name. */
 export function sameState(a: FileState, b: FileState): boolean {

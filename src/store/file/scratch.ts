@@ -8,6 +8,11 @@ import type { FolderSync } from './folders.ts';
 import { fileOf, SCRATCH } from './keys.ts';
 import { type FileState, sameState } from './revision.ts';
 
+/**
+ * Tells what this process writes now from what an earlier one of the same process id left: in a container every process is number 1.
+ */
+const RUN = randomUUID().slice(0, 8);
+
 const Note = z.object({ key: z.string(), ino: z.number(), size: z.number(), mtimeMs: z.number() });
 
 /**
@@ -108,8 +113,8 @@ export class Scratch {
   /** Removes what dead writers left, and puts back what they had only set aside. */
   async sweep(): Promise<void> {
     for (const name of await this.#names()) {
-      const pid = Number(name.split('-')[0]);
-      if (pid !== process.pid && isAlive(pid)) continue;
+      const [pid, run] = name.split('-');
+      if (Number(pid) === process.pid ? run === RUN : isAlive(Number(pid))) continue;
       await this.#recover(join(this.#dir, name));
     }
     await this.removeIfEmpty();
@@ -119,7 +124,7 @@ export class Scratch {
     try {
       await rmdir(this.#dir);
     } catch (error) {
-      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EROFS'].includes(codeOf(error) ?? '')) throw error;
     }
   }
 
@@ -149,7 +154,7 @@ export class Scratch {
     await mkdir(this.#dir, { mode: 0o700 }).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error;
     });
-    return join(this.#dir, `${process.pid}-${randomUUID()}`);
+    return join(this.#dir, `${process.pid}-${RUN}-${randomUUID()}`);
   }
 }
 

@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { link, lstat, rename, rmdir, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { link, lstat, mkdir, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { StoreError } from '../store.ts';
 import { codeOf } from './errors.ts';
 import { type FolderSync, makeFolders } from './folders.ts';
@@ -14,12 +14,16 @@ import type { Scratch } from './scratch.ts';
  *
  * `replace` takes these steps; whatever is cut off, no byte that anyone wrote is lost:
  * 1. the key's file has the expected revision, or nothing is done;
- * 2. rename it to ROOT/.ferry-held/…: from here on the key is absent and the old bytes are kept;
+ * 2. rename it to ROOT/.ferry-held/NAME.RANDOM: from here on the key is absent and the old bytes are kept. A rename writes over what
+ *    is there, and two may do this at once (the second would take the first one's marker): hence a name that nobody else has;
  * 3. look at what was renamed. Someone may have written between 1 and 2: then it goes back and nothing has happened;
- * 4. link the new file to the key, which fails if someone made a file there meanwhile: theirs stays, the old bytes stay kept.
- * Cut off between 2 and 4, `replace` called again finds the key absent and the kept bytes unchanged, and goes on at 4.
+ * 4. link it to its lasting name ROOT/.ferry-held/NAME, which never writes over anything, and drop the random name;
+ * 5. link the new file to the key, which fails if someone made a file there meanwhile: theirs stays, the old bytes stay kept.
+ * Cut off between 2 and 5, `replace` called again finds the key absent and the kept bytes, under either name, unchanged, and goes on
+ * at 5.
  *
- * `reinstate` takes the marker away (see `Scratch.takeAway`), links the kept file to the key and unlinks its kept name.
+ * `reinstate` takes the marker away (see `Scratch.takeAway`), links the kept file to the key and unlinks its kept name. Cut off
+ * before the last, both names are of one file, and `reinstate` called again only unlinks.
  */
 export class Swap {
   readonly #store: string;
@@ -39,7 +43,7 @@ export class Swap {
     const kept = keptToken(key, revision);
     const held = this.heldFile(kept);
     const before = await statsOf(file);
-    if (before === undefined) await this.#mustBeKept(key, held, revision);
+    if (before === undefined) await this.#mustBeKept(key, kept);
     else await this.#hide(key, file, held, revision, before);
     try {
       await link(fresh, file);
@@ -56,21 +60,27 @@ export class Swap {
   }
 
   async reinstate(key: string, file: string, revision: string | undefined, kept: string): Promise<void> {
-    const held = this.heldFile(kept);
-    if ((await statsOf(held)) === undefined) {
-      const why = `there is nothing in ${held}`;
+    const held = await this.held(kept);
+    if (held === undefined) {
+      const why = `there is nothing in ${this.heldFile(kept)}`;
       throw new StoreError({ kind: 'absent', store: this.#store, op: 'reinstate', key, why });
     }
+    const here = await statsOf(file);
+    const isBack = here?.ino === held.stats.ino && here.dev === held.stats.dev;
+    if (!isBack) await this.#linkBack(key, file, revision, held.file);
+    await this.#syncing.sync(dirname(file));
+    await unlink(held.file);
+    await this.#syncing.sync(dirname(held.file));
+  }
+
+  async #linkBack(key: string, file: string, revision: string | undefined, held: string): Promise<void> {
     if (revision !== undefined) await this.remove('reinstate', key, file, revision);
     try {
       await link(held, file);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
-      throw this.#precondition('reinstate', key, 'someone wrote a new object in that moment');
+      throw this.#precondition('reinstate', key, 'there is another object by now');
     }
-    await this.#syncing.sync(dirname(file));
-    await unlink(held);
-    await this.#syncing.sync(dirname(held));
   }
 
   async remove(op: string, key: string, file: string, revision: string): Promise<void> {
@@ -81,6 +91,22 @@ export class Swap {
     throw this.#precondition(op, key, 'someone wrote it in that moment');
   }
 
+  /** The kept file and its state, also where `replace` was cut off before it had its lasting name. */
+  async held(kept: string): Promise<{ readonly file: string; readonly stats: Stats } | undefined> {
+    const file = this.heldFile(kept);
+    const stats = await statsOf(file);
+    if (stats !== undefined) return { file, stats };
+    const expected = stateOfRevision(revisionOfToken(kept));
+    for (const name of await namesIn(dirname(file))) {
+      if (!name.startsWith(`${basename(file)}.`)) continue;
+      const other = join(dirname(file), name);
+      const state = await statsOf(other);
+      if (state !== undefined && sameState(state, expected)) return { file: other, stats: state };
+    }
+    return undefined;
+  }
+
+  /** The lasting name of kept bytes. */
   heldFile(kept: string): string {
     const name = kept.split('/')[0] ?? '';
     return join(this.#root, HELD, name.slice(0, 2), name.slice(2));
@@ -97,37 +123,70 @@ export class Swap {
 
   async #hide(key: string, file: string, held: string, revision: string, before: Stats): Promise<void> {
     if (revisionOf(before) !== revision) throw this.#precondition('replace', key, 'it is another object by now');
+    await this.#makeHeld();
     await makeFolders({ store: this.#store, key }, this.#root, dirname(held), this.#syncing);
-    // A rename would write over it. The name holds the revision, so nothing but this very state of the key can be there.
-    if ((await statsOf(held)) !== undefined) throw this.#precondition('replace', key, `${held} is in the way`);
-    await rename(file, held);
-    await Promise.all([this.#syncing.sync(dirname(file)), this.#syncing.sync(dirname(held))]);
-    const hidden = await lstat(held);
-    if (sameState(hidden, before)) return;
-    await this.#putBack(file, held);
-    throw this.#precondition('replace', key, 'someone wrote it in that moment');
-  }
-
-  async #putBack(file: string, held: string): Promise<void> {
-    try {
-      await link(held, file);
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-      // Newer still. What was hidden stays kept; nothing is dropped that someone wrote.
-      return;
+    const mine = `${held}.${randomUUID()}`;
+    // Making folders may have taken its time: look again, so that hardly ever something newer is taken away only to be put back.
+    const still = await statsOf(file);
+    if (still === undefined || revisionOf(still) !== revision) {
+      throw this.#precondition('replace', key, 'it is another object by now');
     }
-    await this.#syncing.sync(dirname(file));
-    await unlink(held);
+    try {
+      await rename(file, mine);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      throw this.#precondition('replace', key, 'someone took it away in that moment');
+    }
+    const hidden = await lstat(mine);
+    if (!sameState(hidden, before)) {
+      await this.#putBack(file, mine, hidden);
+      throw this.#precondition('replace', key, 'someone wrote it in that moment');
+    }
+    // The random name is found too, only more slowly: it stays where a second name is not allowed (proc(5), protected_hardlinks).
+    if (await linked(mine, held).catch(() => false)) await unlink(mine);
+    await Promise.all([this.#syncing.sync(dirname(file)), this.#syncing.sync(dirname(held))]);
   }
 
-  async #mustBeKept(key: string, held: string, revision: string): Promise<void> {
-    const hidden = await statsOf(held);
-    if (hidden !== undefined && sameState(hidden, stateOfRevision(revision))) return;
+  /** For the owner alone: a file may have come out of a folder that only few may enter. */
+  async #makeHeld(): Promise<void> {
+    try {
+      await mkdir(join(this.#root, HELD), { mode: 0o700 });
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return;
+      throw error;
+    }
+    await this.#syncing.sync(this.#root);
+  }
+
+  async #putBack(file: string, mine: string, hidden: Stats): Promise<void> {
+    // A folder cannot be linked; a rename of one fails where a file or a folder with something in it is.
+    if (hidden.isDirectory()) await rename(mine, file);
+    // Where something newer still is, what was hidden stays; nothing is dropped that someone wrote.
+    else if (await linked(mine, file)) await unlink(mine);
+    await this.#syncing.sync(dirname(file));
+  }
+
+  async #mustBeKept(key: string, kept: string): Promise<void> {
+    const held = await this.held(kept);
+    if (held !== undefined && sameState(held.stats, stateOfRevision(revisionOfToken(kept)))) return;
     throw this.#precondition('replace', key, 'there is no object any more');
   }
 
   #precondition(op: string, key: string, why: string): StoreError {
     return new StoreError({ kind: 'precondition', store: this.#store, op, key, why });
+  }
+}
+
+const turns = new Map<string, Promise<unknown>>();
+
+/** One swap of one file at a time in this process: two at once would take each other's marker for a moment. */
+export async function inTurn<T>(file: string, work: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(file) ?? Promise.resolve()).then(work, work);
+  turns.set(file, turn);
+  try {
+    return await turn;
+  } finally {
+    if (turns.get(file) === turn) turns.delete(file);
   }
 }
 
@@ -140,12 +199,32 @@ export function revisionOfToken(kept: string): string {
   return kept.slice(kept.indexOf('/') + 1);
 }
 
-/** A file's state, or `undefined` where there is none. */
+/** Gives a file a second name where nothing has it. @returns false where something has. */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** A file's state, or `undefined` where there is none, also where a part of the way to it is a file. */
 export async function statsOf(file: string): Promise<Stats | undefined> {
   try {
     return await lstat(file);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -27,13 +27,13 @@ export function attributesOf(output: AttributeOutput): Attributes {
   });
 }
 
-/** Headers carry ASCII; other text would arrive as something else, so it is refused rather than bent. */
+/** Headers carry ASCII without blanks around it; other text would arrive as something else, so it is refused rather than bent. */
 export function attributeInput(store: string, key: string, attributes: Attributes = {}): AttributeInput {
-  for (const [name, value] of Object.entries(attributes.metadata ?? {})) {
-    if (!/^[\x20-\x7e]*$/.test(value)) {
-      const why = `its user metadata ${JSON.stringify(name)} is not ASCII`;
-      throw new StoreError({ kind: 'unsupported', store, op: 'write', key, why });
-    }
+  const { metadata = {}, ...headers } = attributes;
+  for (const [name, value] of [...Object.entries(headers), ...Object.entries(metadata)]) {
+    if (/^([\x21-\x7e]+([\x20-\x7e]*[\x21-\x7e])?)?$/.test(value)) continue;
+    const why = `its ${name in headers ? '' : 'user metadata '}${JSON.stringify(name)} is not plain ASCII text, which a header cannot carry`;
+    throw new StoreError({ kind: 'unsupported', store, op: 'write', key, why });
   }
   return defined({
     ContentType: attributes.contentType,

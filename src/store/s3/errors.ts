@@ -13,7 +13,8 @@ const CODES: Readonly<Record<string, StoreErrorKind>> = {
   AccessDenied: 'denied',
   InvalidAccessKeyId: 'denied',
   SignatureDoesNotMatch: 'denied',
-  ExpiredToken: 'denied',
+  // The credentials' source gives a fresh one at the next try.
+  ExpiredToken: 'transient',
   InvalidToken: 'denied',
   RequestTimeTooSkewed: 'transient',
   RequestTimeout: 'transient',
@@ -83,7 +84,8 @@ function kindOf(error: Error): StoreErrorKind | undefined {
   // The SDK found no credentials, or could not use them: no request was made.
   if (error.name === 'CredentialsProviderError') return 'denied';
   const status = statusOf(error);
-  if (status === undefined) return undefined;
+  // What has a system code comes from the socket or from TLS: a certificate that is not trusted, an answer that is no HTTP.
+  if (status === undefined) return systemCode(error) === undefined ? undefined : 'other';
   return STATUSES[status] ?? (status >= 500 ? 'transient' : 'other');
 }
 

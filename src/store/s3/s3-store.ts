@@ -8,6 +8,7 @@ import {
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -81,8 +82,13 @@ export class S3Store implements Store {
       const page = await this.#send('list', undefined, () =>
         this.#client.send(new ListObjectsV2Command(input), this.#http(signal)),
       );
-      yield (page.Contents ?? []).flatMap((item) => this.#entry(item));
+      // Not every server encodes when asked to; it then does not say that it did.
+      const encoded = page.EncodingType === 'url';
+      yield (page.Contents ?? []).flatMap((item) => this.#entry(item, encoded));
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      if (page.IsTruncated === true && (token === undefined || token === '')) {
+        throw this.#error('other', 'list', undefined, 'the server says that there is more but not where it goes on');
+      }
     } while (token !== undefined);
   }
 
@@ -169,7 +175,7 @@ export class S3Store implements Store {
 
   /**
    * For probe objects alone: MinIO ignores `If-Match` on DELETE, so nothing that anyone else may write can be removed this way. In a
-   * versioned bucket it is the version that goes, not a marker that comes.
+   * versioned bucket every version of the key goes: a version that stayed would be the object again, and a marker would stay too.
    */
   async remove(key: string, revision: string, options: CallOptions = {}): Promise<void> {
     const head = await this.#send('remove', key, () =>
@@ -180,11 +186,40 @@ export class S3Store implements Store {
     );
     if (revisionOf(head.ETag) !== revision)
       throw this.#error('precondition', 'remove', key, 'it is another object by now');
-    const version = head.VersionId === undefined ? {} : { VersionId: head.VersionId };
-    const input = { Bucket: this.#bucket, Key: this.#full(key), ...version };
-    await this.#send('remove', key, () =>
-      this.#client.send(new DeleteObjectCommand(input), this.#http(options.signal)),
-    );
+    const versions = head.VersionId === undefined ? [undefined] : await this.#versionsOf(key, options);
+    for (const version of versions) {
+      const input = {
+        Bucket: this.#bucket,
+        Key: this.#full(key),
+        ...(version === undefined ? {} : { VersionId: version }),
+      };
+      await this.#send('remove', key, () =>
+        this.#client.send(new DeleteObjectCommand(input), this.#http(options.signal)),
+      );
+    }
+  }
+
+  /** The ids of all versions of one key, oldest first: cut off between two, the newest is still the object. */
+  async #versionsOf(key: string, options: CallOptions): Promise<string[]> {
+    const Prefix = this.#full(key);
+    const ids: string[] = [];
+    let marker: { readonly KeyMarker?: string; readonly VersionIdMarker?: string } | undefined = {};
+    while (marker !== undefined) {
+      const command: ListObjectVersionsCommand = new ListObjectVersionsCommand({
+        Bucket: this.#bucket,
+        Prefix,
+        ...marker,
+      });
+      const page = await this.#send('remove', key, () => this.#client.send(command, this.#http(options.signal)));
+      const mine = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].filter(({ Key }) => Key === Prefix);
+      ids.push(...mine.flatMap(({ VersionId }) => VersionId ?? []));
+      // Versions of one key come together, and the key itself before all that only begin with it.
+      const more = page.IsTruncated === true && page.NextKeyMarker === Prefix;
+      marker = more
+        ? { KeyMarker: Prefix, ...(page.NextVersionIdMarker && { VersionIdMarker: page.NextVersionIdMarker }) }
+        : undefined;
+    }
+    return ids.reverse();
   }
 
   async sweep(): Promise<void> {}
@@ -272,8 +307,8 @@ export class S3Store implements Store {
     }
   }
 
-  #entry(item: _Object): ListEntry[] {
-    const key = decodeListed(item.Key ?? '').slice(this.#prefix.length);
+  #entry(item: _Object, encoded: boolean): ListEntry[] {
+    const key = (encoded ? decodeListed(item.Key ?? '') : (item.Key ?? '')).slice(this.#prefix.length);
     // The prefix itself can be an object; it has no key in this store.
     if (key === '') return [];
     return [
