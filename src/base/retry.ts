@@ -29,7 +29,8 @@ export async function retry<T>(task: () => Promise<T>, policy: RetryPolicy = {})
     try {
       return await task();
     } catch (error) {
-      if (attempt >= attempts || signal?.aborted === true || !retryable(error)) throw error;
+      if (signal?.aborted === true || !retryable(error)) throw error;
+      if (attempt >= attempts) throw givenUp(error);
       await pause(attempt, policy, error);
     }
   }
@@ -37,7 +38,7 @@ export async function retry<T>(task: () => Promise<T>, policy: RetryPolicy = {})
 
 /** The wait before the next attempt, when `attempt` has failed with this error. @throws that error when aborted meanwhile. */
 export async function pause(attempt: number, policy: RetryPolicy, error: unknown): Promise<void> {
-  const { baseMs = 200, capMs = 10_000, clock = systemClock, random = Math.random, signal } = policy;
+  const { baseMs = 500, capMs = 10_000, clock = systemClock, random = Math.random, signal } = policy;
   const waitMs = Math.ceil(random() * Math.min(capMs, baseMs * 2 ** (attempt - 1)));
   policy.onRetry?.(attempt, waitMs, error);
   try {
@@ -50,7 +51,15 @@ export async function pause(attempt: number, policy: RetryPolicy, error: unknown
 /** How often a task is tried unless a policy says otherwise. */
 export const ATTEMPTS = 6;
 
+/** Errors of which this module has already tried everything: whoever retries a larger task need not begin anew. */
+const hopeless = new WeakSet<object>();
+
+function givenUp(error: unknown): unknown {
+  if (error instanceof Error) hopeless.add(error);
+  return error;
+}
+
 /** Errors say themselves whether trying again can help: `StoreError.passing`. */
 function isPassing(error: unknown): boolean {
-  return error instanceof Error && 'passing' in error && error.passing === true;
+  return error instanceof Error && 'passing' in error && error.passing === true && !hopeless.has(error);
 }

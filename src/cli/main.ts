@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander';
 import { errorDocument, type Fault, FerryError } from '../base/errors.ts';
+import { outOfReach } from '../engine/local.ts';
+import { StoreError } from '../store/store.ts';
 import { writeDocument } from './document.ts';
 import { PlanRejected } from './failure.ts';
 import type { Verdict } from './io.ts';
@@ -40,7 +42,12 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 function explain(error: unknown, json: boolean): number {
   // commander has already printed its own message.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    if (json) writeDocument({ error: { fault: 'usage', why: error.message }, code: FAULT_CODES.usage });
+    return FAULT_CODES.usage;
+  }
+  if (error instanceof StoreError) return explain(outOfReach(error), json);
   if (error instanceof PlanRejected) return rejected(error, json);
   if (error instanceof FerryError) {
     if (json) writeDocument({ error: errorDocument(error), code: FAULT_CODES[error.fault] });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { init } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
-import { type RehearseOptions, rehearseCommand } from './commands/rehearse.ts';
+import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { status } from './commands/status.ts';
@@ -80,7 +80,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--users <n>', 'how many synthetic users', '200')
       .option('--kills <n>', 'how often to kill the run', '5')
       .option('--seed <n>', 'seed of all that is random'),
-    rehearseCommand,
+    async (file, options, io) => await (await import('./commands/rehearse.ts')).rehearseCommand(file, options, io),
   );
   return program;
 }

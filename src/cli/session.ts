@@ -30,7 +30,7 @@ export async function openPlan(file: string, options: GlobalOptions, io: Io): Pr
   return { plan: checked.plan, findings: checked.findings, stateDir };
 }
 
-/** Six attempts over about half a minute. */
+/** Six attempts with at most a quarter of a minute of waiting. */
 export function retryPolicy(io: Io): RetryPolicy {
   return { clock: systemClock, signal: io.abort };
 }
@@ -74,7 +74,13 @@ async function withStores<T>(
   ledger: Ledger,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const stores = await openStores(plan, { env: io.env, retry: retryPolicy(io), makeCentres: true, signal: io.abort });
+  const stores = await openStores(plan, {
+    env: io.env,
+    retry: retryPolicy(io),
+    missingCentre: (name) => (holdsCopies(plan, ledger, name) ? 'refuse' : 'make'),
+    sweep: true,
+    signal: io.abort,
+  });
   try {
     ledger.bind(routingOf(plan, stores));
     const context: StepContext = { plan, ledger: ledger.uuid, stores, clock: systemClock, signal: io.abort };
@@ -84,6 +90,14 @@ async function withStores<T>(
   } finally {
     await closeStores(stores);
   }
+}
+
+/** Whether the ledger says that something was copied there: its folder is then not new but missing, as when a disk is not mounted. */
+export function holdsCopies(plan: Plan, ledger: Ledger, centre: string): boolean {
+  const there = new Set(plan.partitions.flatMap((partition) => (partition.to === centre ? [partition.name] : [])));
+  return ledger.queries.tallies().some(({ partition, states }) => {
+    return there.has(partition) && states.copied + states.verified + states.tombstoned + states.purged > 0;
+  });
 }
 
 function routingOf(plan: Plan, stores: ReadonlyMap<string, Store>): Routing {

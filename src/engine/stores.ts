@@ -14,8 +14,10 @@ import { outOfReach } from './local.ts';
 export interface StoresOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly retry: RetryPolicy;
-  /** Whether a centre's missing folder is made; otherwise it counts as empty. */
-  readonly makeCentres: boolean;
+  /** What to do about a centre's folder that is not there. */
+  readonly missingCentre: (name: string) => 'make' | 'empty' | 'refuse';
+  /** Whether to clean up after dead writers: only for who may write. */
+  readonly sweep: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -27,7 +29,7 @@ export async function openStores(plan: Plan, options: StoresOptions): Promise<Ma
   const bytes = bandwidth === undefined ? undefined : new TokenBucket(bandwidth, systemClock);
   try {
     for (const spec of Object.values(plan.stores)) {
-      const raw = makeStore(spec, options.env);
+      const raw = await makeStore(spec, options.env);
       const bare = limited(raw, {
         bytes: legacy.has(spec.name) ? bytes : undefined,
         requests: requests === undefined ? undefined : new TokenBucket(requests, systemClock),
@@ -43,14 +45,14 @@ export async function openStores(plan: Plan, options: StoresOptions): Promise<Ma
 }
 
 async function opened(store: Store, isSource: boolean, options: StoresOptions): Promise<Store> {
-  const create = options.makeCentres && !isSource;
+  const missing = isSource ? 'refuse' : options.missingCentre(store.name);
   try {
-    await store.open({ create, signal: options.signal });
-    if (create) await store.sweep();
+    await store.open({ create: missing === 'make', signal: options.signal });
+    if (options.sweep) await store.sweep();
     return store;
   } catch (error) {
     const absentFolder = error instanceof StoreError && error.kind === 'missing' && store.kind === 'file';
-    if (absentFolder && !isSource && !create) return new MemoryStore({ name: store.name });
+    if (absentFolder && missing === 'empty') return new MemoryStore({ name: store.name });
     throw error;
   }
 }

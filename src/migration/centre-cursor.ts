@@ -27,23 +27,18 @@ export class CentreCursor {
     this.#asked = key;
     while (this.#ordered) {
       const entry = this.#page[this.#at] ?? (await this.#nextPage());
+      if (!this.#ordered) break;
       if (entry === undefined) return undefined;
       const order = compareUtf8(entry.key, key);
       if (order > 0) return undefined;
       if (order === 0) return entry;
-      this.#step(entry);
+      this.#at += 1;
     }
     return await this.#centre.head(key, { signal: this.#signal });
   }
 
   async close(): Promise<void> {
     await this.#pages.return?.();
-  }
-
-  #step(entry: ListEntry): void {
-    if (this.#last !== undefined && compareUtf8(this.#last, entry.key) >= 0) this.#ordered = false;
-    this.#last = entry.key;
-    this.#at += 1;
   }
 
   async #nextPage(): Promise<ListEntry | undefined> {
@@ -56,8 +51,17 @@ export class CentreCursor {
       }
       this.#page = next.value;
       this.#at = 0;
+      this.#checkOrder();
       if (this.#page.length > 0) return this.#page[0];
     }
     return undefined;
+  }
+
+  /** A key that comes too late in the listing would else be taken for absent. */
+  #checkOrder(): void {
+    for (const { key } of this.#page) {
+      if (this.#last !== undefined && compareUtf8(this.#last, key) >= 0) this.#ordered = false;
+      this.#last = key;
+    }
   }
 }

@@ -52,6 +52,8 @@ export async function rehearse(plan: Plan, options: RehearsalOptions): Promise<R
     const kills = await killedRuns(file, standIns, options);
     const exitCode = await runOnce(file, standIns, undefined);
     options.tell(`${kills} runs killed; the last one ended with exit code ${exitCode}`);
+    if (kills < options.kills)
+      options.tell('the others had ended before their kill: more --users make them last longer');
     const problems = exitCode === 0 ? [] : [`the last run ended with exit code ${exitCode}`];
     problems.push(...(await check(plan, file, standIns, options)));
     return {

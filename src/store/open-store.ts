@@ -1,15 +1,16 @@
 import type { StoreSpec } from '../plan/types.ts';
 import { FileStore } from './file/file-store.ts';
-import { makeClient } from './s3/client.ts';
-import { S3Store } from './s3/s3-store.ts';
 import type { Store } from './store.ts';
 
 /** The adapter for a store of a plan; not open yet. @throws FerryError `usage` where credentials are not to be found. */
-export function makeStore(spec: StoreSpec, env: Readonly<Record<string, string | undefined>>): Store {
+export async function makeStore(spec: StoreSpec, env: Readonly<Record<string, string | undefined>>): Promise<Store> {
   switch (spec.type) {
     case 'file':
       return new FileStore(spec);
-    case 's3':
+    case 's3': {
+      // The SDK is large: who moves files alone need not wait for it, nor hold it in memory.
+      const [{ S3Store }, { makeClient }] = await Promise.all([import('./s3/s3-store.ts'), import('./s3/client.ts')]);
       return new S3Store(spec, makeClient(spec, env));
+    }
   }
 }

@@ -7,7 +7,7 @@ import { minioClient, minioEnv, newBucket, s3Spec } from '../support/minio.ts';
 import { conformance } from './conformance.ts';
 
 async function open(bucket: string, prefix = ''): Promise<Store> {
-  const store = makeStore(s3Spec('s', bucket, prefix), minioEnv());
+  const store = await makeStore(s3Spec('s', bucket, prefix), minioEnv());
   await store.open({ create: false });
   return store;
 }
@@ -90,8 +90,8 @@ describe('an s3 store', () => {
       await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'x' }));
     const store = await open(bucket, 'users/');
     const found = [];
-    for await (const page of store.list({})) found.push(...page.map((entry) => entry.key));
-    expect(found).toEqual(['a']);
+    for await (const page of store.list({})) found.push(...page);
+    expect(found).toMatchObject([{ key: '', unusable: "its key is the store's prefix itself" }, { key: 'a' }]);
     expect(await store.head('b')).toBeUndefined();
     await store.close();
   });
@@ -137,12 +137,12 @@ describe('an s3 store', () => {
       if (error instanceof StoreError) return error;
       throw error;
     };
-    expect((await failure(makeStore({ ...spec, bucket: 'not-there' }, env))).kind).toBe('missing');
-    const denied = await failure(makeStore(spec, { ...env, FERRY_TEST_SECRET: 'planted-secret-value' }));
+    expect((await failure(await makeStore({ ...spec, bucket: 'not-there' }, env))).kind).toBe('missing');
+    const denied = await failure(await makeStore(spec, { ...env, FERRY_TEST_SECRET: 'planted-secret-value' }));
     expect(denied.kind).toBe('denied');
     expect(`${denied.message} ${denied.stack}`).not.toContain('planted-secret-value');
-    expect((await failure(makeStore({ ...spec, endpoint: 'http://127.0.0.1:1' }, env))).kind).toBe('unreachable');
-    expect(() => makeStore(spec, {})).toThrow(FerryError);
-    expect(() => makeStore(spec, {})).toThrow(/FERRY_TEST_KEY is not set/);
+    expect((await failure(await makeStore({ ...spec, endpoint: 'http://127.0.0.1:1' }, env))).kind).toBe('unreachable');
+    await expect(makeStore(spec, {})).rejects.toThrow(FerryError);
+    await expect(makeStore(spec, {})).rejects.toThrow(/FERRY_TEST_KEY is not set/);
   });
 });

@@ -15,7 +15,13 @@ import { table } from '../table.ts';
 export async function planCommand(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
   const { plan, findings, stateDir } = await openPlan(file, options, io);
   const ledger = Ledger.read(stateDir);
-  const stores = await openStores(plan, { env: io.env, retry: retryPolicy(io), makeCentres: false, signal: io.stop });
+  const stores = await openStores(plan, {
+    env: io.env,
+    retry: retryPolicy(io),
+    missingCentre: () => 'empty',
+    sweep: false,
+    signal: io.stop,
+  });
   const router = await openRouter(plan);
   try {
     const found = await survey({ plan, stores, router, ledger, signal: io.stop });

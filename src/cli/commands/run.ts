@@ -47,7 +47,7 @@ async function work(
 ): Promise<void> {
   const { plan, ledger, context, runId } = session;
   const router = await openRouter(plan);
-  const progress = startProgress(options.progress, until, ledger, io);
+  const progress = await startProgress(options.progress, until, ledger, io);
   const count: Listener = (event) => {
     if (event.type !== 'moved' || event.moved === undefined) return;
     moved.objects += 1;

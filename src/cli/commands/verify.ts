@@ -18,7 +18,8 @@ export async function verifyCommand(file: string, options: GlobalOptions, io: Io
     const stores = await openStores(plan, {
       env: io.env,
       retry: retryPolicy(io),
-      makeCentres: false,
+      missingCentre: () => 'refuse',
+      sweep: false,
       signal: io.abort,
     });
     try {

@@ -4,7 +4,6 @@ import type { Finish } from '../../plan/types.ts';
 import type { Io } from '../io.ts';
 import { startLines } from './lines.ts';
 import { Meter } from './meter.ts';
-import { startTerminal } from './terminal.ts';
 
 export type ProgressMode = 'auto' | 'tty' | 'json' | 'none';
 
@@ -14,14 +13,14 @@ export interface Progress {
   end(): Promise<void>;
 }
 
-export function startProgress(mode: ProgressMode, until: Finish, ledger: Ledger, io: Io): Progress {
+export async function startProgress(mode: ProgressMode, until: Finish, ledger: Ledger, io: Io): Promise<Progress> {
   const meter = new Meter(until, ledger);
   const shown = mode === 'auto' ? automatic(io) : mode;
   switch (shown) {
     case 'none':
       return { listener: () => undefined, end: async () => undefined };
     case 'tty':
-      return startTerminal(meter, io);
+      return (await import('./terminal.ts')).startTerminal(meter, io);
     case 'json':
       return startLines(meter, io, (snapshot) => JSON.stringify({ type: 'progress', ...snapshot }));
     case 'plain':

@@ -4,6 +4,7 @@ import { compareUtf8 } from '../../base/order.ts';
 import type { ListEntry, ListOptions } from '../store.ts';
 import { codeOf } from './errors.ts';
 import { HELD, SCRATCH } from './keys.ts';
+import { NameList } from './name-list.ts';
 import { revisionOf } from './revision.ts';
 
 const PAGE = 1_000;
@@ -32,7 +33,7 @@ export async function* listFiles(root: string, options: ListOptions): AsyncGener
 async function* walk(root: string, at: string, options: ListOptions): AsyncGenerator<ListEntry[]> {
   const names = await namesIn(root, at, options);
   let files: string[] = [];
-  for (const name of names) {
+  for (const name of names.sorted()) {
     if (!name.endsWith('/')) {
       files.push(name);
       if (files.length < PAGE) continue;
@@ -51,16 +52,16 @@ async function* walk(root: string, at: string, options: ListOptions): AsyncGener
   if (files.length > 0) yield await entriesOf(root, at, files);
 }
 
-/** Names in a folder, those of folders with a slash behind, sorted as the keys below them sort. */
-async function namesIn(root: string, at: string, options: ListOptions): Promise<string[]> {
-  const names: string[] = [];
+/** Names in a folder, those of folders with a slash behind, so that they sort as the keys below them do. */
+async function namesIn(root: string, at: string, options: ListOptions): Promise<NameList> {
+  const names = new NameList();
   const folder = await opendir(root + (at === '' ? '' : `/${at.slice(0, -1)}`), { bufferSize: 256 });
   for await (const entry of folder) {
     const name = entry.isDirectory() ? `${entry.name}/` : entry.name;
     if (at === '' && (entry.name === SCRATCH || entry.name === HELD)) continue;
-    if (isWanted(at + name, options)) names.push(name);
+    if (isWanted(at + name, options)) names.add(name);
   }
-  return names.sort(compareUtf8);
+  return names;
 }
 
 function isWanted(key: string, { prefix = '', after }: ListOptions): boolean {

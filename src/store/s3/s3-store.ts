@@ -309,8 +309,7 @@ export class S3Store implements Store {
 
   #entry(item: _Object, encoded: boolean): ListEntry[] {
     const key = (encoded ? decodeListed(item.Key ?? '') : (item.Key ?? '')).slice(this.#prefix.length);
-    // The prefix itself can be an object; it has no key in this store.
-    if (key === '') return [];
+    if (key === '') return nameless(item);
     return [
       { key, size: item.Size ?? 0, revision: revisionOf(item.ETag), modified: item.LastModified?.getTime() ?? 0 },
     ];
@@ -361,6 +360,13 @@ export class S3Store implements Store {
       ...(cause === undefined ? {} : { cause }),
     });
   }
+}
+
+/** An object whose key is the store's prefix itself has none in this store. Empty, it is what consoles make of a folder. */
+function nameless(item: _Object): ListEntry[] {
+  if (item.Size === 0) return [];
+  const why = "its key is the store's prefix itself";
+  return [{ key: '', size: item.Size ?? 0, revision: revisionOf(item.ETag), modified: 0, unusable: why }];
 }
 
 /** SHA-256 of the whole object as hex; a composite one (`…-3`, of parts) is something else. */
