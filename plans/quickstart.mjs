@@ -48,6 +48,7 @@ What to look at:
   plans/.ferry/quickstart/ledger.db      the ledger
 
 Try next:
+  export PATH=$PWD/node_modules/.bin:$PATH        (Node 26, if yours is older than 24)
   node bin/ferry.js status plans/quickstart.yaml
   node bin/ferry.js verify plans/quickstart.yaml
-  node bin/ferry.js restore plans/quickstart.yaml      (Node 24 or newer; node_modules/.bin/node is one)`);
+  node bin/ferry.js restore plans/quickstart.yaml`);
