@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { cleanup } from './commands/cleanup.ts';
 import { init } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
 import type { RehearseOptions } from './commands/rehearse.ts';
@@ -73,6 +74,12 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--key <key>', 'only this object (repeatable)', collect),
     restoreCommand,
+  );
+  act(
+    add('cleanup', 'abort unfinished uploads of this plan and remove scratch that stopped runs left').argument(
+      '<plan>',
+    ),
+    cleanup,
   );
   act<RehearseOptions>(
     add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')

@@ -1,3 +1,4 @@
+import { ByteBudget } from '../base/budget.ts';
 import { systemClock } from '../base/clock.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
@@ -6,6 +7,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
 import { stateDirOf } from '../ledger/state-dir.ts';
 import type { StepContext } from '../migration/context.ts';
+import { PARTS_IN_MEMORY } from '../migration/part-plan.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Store } from '../store/store.ts';
 import { PlanRejected } from './failure.ts';
@@ -83,13 +85,27 @@ async function withStores<T>(
   });
   try {
     ledger.bind(routingOf(plan, stores));
-    const context: StepContext = { plan, ledger: ledger.uuid, stores, clock: systemClock, signal: io.abort };
+    const context = contextOf(plan, ledger, stores, io);
     const runId = ledger.runs.begin(command);
     io.log.info({ command, plan: plan.name, digest: plan.digest }, 'started');
     return await work({ plan, ledger, stores, context, runId });
   } finally {
     await closeStores(stores);
   }
+}
+
+/** What the steps of a command need to know of the world. */
+export function contextOf(plan: Plan, ledger: Ledger, stores: ReadonlyMap<string, Store>, io: Io): StepContext {
+  return {
+    plan,
+    ledger: ledger.uuid,
+    stores,
+    clock: systemClock,
+    uploads: ledger.uploads,
+    partMemory: new ByteBudget(PARTS_IN_MEMORY),
+    retry: retryPolicy(io),
+    signal: io.abort,
+  };
 }
 
 /** Whether the ledger says that something was copied there: its folder is then not new but missing, as when a disk is not mounted. */

@@ -3,6 +3,7 @@ import type { RetryPolicy } from '../base/retry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { isUnresolved, type State, UNRESOLVED } from '../ledger/lifecycle.ts';
 import type { ObjectRow } from '../ledger/rows.ts';
+import { abortUploads } from '../migration/cleanup.ts';
 import type { StepContext } from '../migration/context.ts';
 import { copy } from '../migration/copy.ts';
 import { takeInventory } from '../migration/inventory.ts';
@@ -39,6 +40,7 @@ export async function migrate(work: MigrateWork): Promise<Moved> {
   refuseUnassigned(work);
   await requireCapabilities(work.context, work.ledger, work.until);
   add(moved, await driveAll(work, [...UNRESOLVED, 'verified', 'copied', 'planned']));
+  await abortUploads(work.context, work.ledger, ['planned', 'failed']);
   const late = sources(work.context.plan).filter((name) => !resumed.includes(name));
   if (late.length === 0) return moved;
   for (const name of late) await list(work, name);

@@ -14,6 +14,7 @@ import { RunBook } from './run-book.ts';
 import { migrate } from './schema.ts';
 import { makePrivateFile, makeStateDir } from './state-dir.ts';
 import { Transition } from './transition.ts';
+import { UploadBook } from './upload-book.ts';
 import { type CommitHooks, Writer } from './writer.ts';
 
 export interface LedgerOptions {
@@ -34,6 +35,7 @@ export class Ledger {
   readonly queries: Queries;
   readonly probes: ProbeBook;
   readonly runs: RunBook;
+  readonly uploads: UploadBook;
   readonly #db: DatabaseSync;
   readonly #clock: Clock;
   readonly #writer: Writer;
@@ -49,6 +51,7 @@ export class Ledger {
     this.#transition = new Transition(db, this.#clock);
     this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);
     this.runs = new RunBook(db, this.#writer, this.#clock);
+    this.uploads = new UploadBook(db, this.#writer, this.#clock);
   }
 
   /** Opens the ledger of a state directory for writing and makes or migrates it where needed. Take the lock first. */

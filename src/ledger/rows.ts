@@ -35,6 +35,8 @@ export interface ObjectRow {
   readonly size: number;
   readonly revision: string;
   readonly sha256: string | undefined;
+  /** For an object that went in parts: SHA-256 over the parts' digests, a dash, their number. */
+  readonly composite: string | undefined;
   readonly centreRevision: string | undefined;
   readonly attributes: Attributes;
   readonly intent: Intent | undefined;
@@ -48,6 +50,7 @@ export interface ObjectChange {
   readonly size?: number;
   readonly revision?: string;
   readonly sha256?: string;
+  readonly composite?: string | null;
   readonly centreRevision?: string;
   readonly attributes?: Attributes;
   readonly intent?: Intent | null;
@@ -80,6 +83,7 @@ export function objectRow(raw: Raw): ObjectRow {
     size: Number(raw['size']),
     revision: String(raw['revision']),
     sha256: text(raw['sha256']),
+    composite: text(raw['composite']),
     centreRevision: text(raw['centre_revision']),
     attributes: raw['attributes'] === null ? {} : (JSON.parse(String(raw['attributes'])) as Attributes),
     intent: raw['intent'] === null ? undefined : Intent.parse(JSON.parse(String(raw['intent']))),

@@ -39,9 +39,18 @@ CREATE TABLE object (
   tombstone       TEXT,                  -- canonical JSON: marker's revision, where the old bytes are kept, hold's end
   reason          TEXT,                  -- why a person is needed
   integrity       INTEGER NOT NULL DEFAULT 0 CHECK (integrity IN (0, 1)),
-  updated_at      INTEGER NOT NULL,
+  updated_at      INTEGER NOT NULL, composite TEXT,
   UNIQUE (source, key)
 ) STRICT;
+
+CREATE TABLE part (
+  object INTEGER NOT NULL REFERENCES upload (object) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  size   INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  tag    TEXT NOT NULL,                  -- how the server names what it got
+  PRIMARY KEY (object, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE partition (
   id     INTEGER PRIMARY KEY,
@@ -82,6 +91,14 @@ CREATE TABLE tally (
   bytes     INTEGER NOT NULL,
   PRIMARY KEY (partition, state)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE upload (
+  object    INTEGER PRIMARY KEY REFERENCES object (id) ON DELETE CASCADE,
+  upload    TEXT,                        -- the server's id; null from before it was asked for until its answer is here
+  revision  TEXT NOT NULL,               -- of the source whose bytes it takes
+  part_size INTEGER NOT NULL,
+  begun_at  INTEGER NOT NULL
+) STRICT;
 
 CREATE TRIGGER object_added AFTER INSERT ON object BEGIN
   INSERT INTO tally VALUES (new.partition, new.state, 1, new.size)

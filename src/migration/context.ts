@@ -1,6 +1,9 @@
+import type { ByteBudget } from '../base/budget.ts';
 import type { Clock } from '../base/clock.ts';
+import type { RetryPolicy } from '../base/retry.ts';
 import type { State } from '../ledger/lifecycle.ts';
 import type { ObjectChange, ObjectRow } from '../ledger/rows.ts';
+import type { UploadBook } from '../ledger/upload-book.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Store } from '../store/store.ts';
 
@@ -11,6 +14,12 @@ export interface StepContext {
   readonly ledger: string;
   readonly stores: ReadonlyMap<string, Store>;
   readonly clock: Clock;
+  /** How far large objects have got. */
+  readonly uploads: UploadBook;
+  /** What parts of large objects may take of memory, all together. */
+  readonly partMemory: ByteBudget;
+  /** For the parts of a large object; whole steps are tried again by the engine. */
+  readonly retry: RetryPolicy;
   /** Ends a step at once; it may then be taken again. */
   readonly signal: AbortSignal;
 }

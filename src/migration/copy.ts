@@ -4,7 +4,9 @@ import type { ObjectRow } from '../ledger/rows.ts';
 import { type ObjectHead, type ObjectReader, type Store, StoreError } from '../store/store.ts';
 import { collect, digestOfObject, hashing, type ReadDigest } from './bytes.ts';
 import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { copyInParts, dropUpload } from './copy-parts.ts';
 import { looksLikeMarker } from './marker.ts';
+import { IN_PARTS_FROM, partSizeFor } from './part-plan.ts';
 
 /** Objects up to this many bytes are held in memory once, so that the store can check their SHA-256 on arrival. */
 const SMALL = 4 * 1024 * 1024;
@@ -61,6 +63,11 @@ async function copyLarge(
   const { signal } = context;
   // Asked first, so that a copy that is there already is not sent again in full only to be refused.
   const there = await headOrDiscard(centre, row.key, reader, signal);
+  const { parts } = centre;
+  if (there === undefined && parts !== undefined && reader.head.size >= IN_PARTS_FROM) {
+    await reader.discard();
+    return await copyHuge({ context, row, source, centre, parts, head: reader.head });
+  }
   if (there === undefined) {
     const hash = createHash('sha256');
     try {
@@ -76,7 +83,34 @@ async function copyLarge(
     }
   }
   await reader.discard();
-  return await compare(context, row, await digestOfObject(source, row.key, { signal }), centre);
+  return await compareLarge(context, row, source, centre);
+}
+
+/** Both sides are read; an upload that an earlier run left is of no use any more. */
+async function compareLarge(context: StepContext, row: ObjectRow, source: Store, centre: Store): Promise<Outcome> {
+  const read = await digestOfObject(source, row.key, { signal: context.signal });
+  const outcome = await compare(context, row, read, centre);
+  const left = context.uploads.find(row.id);
+  if (left !== undefined) await dropUpload(context, row.key, row.id, centre, left);
+  return outcome;
+}
+
+async function copyHuge(work: Parameters<typeof copyInParts>[0]): Promise<Outcome> {
+  const { context, row, source, centre, parts, head } = work;
+  const partSize = partSizeFor(head.size, parts.limits);
+  if (partSize === undefined) return unresolved('failed', `${centre.name} takes no object of ${head.size} bytes`);
+  try {
+    const { sent, composite, sha256, ...made } = await copyInParts(work, partSize);
+    const outcome = copied({ head, sha256, size: head.size }, made.head, sent);
+    return { ...outcome, change: { ...outcome.change, composite } };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    // Someone wrote the source while it was read: the next attempt takes what is there then.
+    if (error.kind === 'precondition')
+      throw new StoreError({ kind: 'changed', store: source.name, op: 'read', key: row.key, why: error.why });
+    if (error.kind !== 'exists') throw error;
+    return await compareLarge(context, row, source, centre);
+  }
 }
 
 async function headOrDiscard(
@@ -112,6 +146,7 @@ function copied(read: ReadDigest, at: ObjectHead, moved?: number): Outcome {
       size: read.size,
       revision: read.head.revision,
       sha256: read.sha256,
+      composite: null,
       centreRevision: at.revision,
       attributes: read.head.attributes,
       intent: null,

@@ -31,6 +31,10 @@ async function attested(context: StepContext, row: ObjectRow): Promise<Outcome> 
   const head = await centre.head(row.key, { signal: context.signal });
   if (head === undefined) return disagrees('the copy has vanished from the centre');
   if (head.size !== row.size) return disagrees(`the centre has ${head.size} bytes; ${row.size} were copied`);
+  if (head.sha256 === undefined && head.composite !== undefined && row.composite !== undefined) {
+    if (head.composite === row.composite) return verified(head.revision);
+    return disagrees(`the centre attests the composite SHA-256 ${head.composite}; ${row.composite} was copied`);
+  }
   if (head.sha256 === undefined) {
     return unresolved('unverifiable', `${centre.name} keeps no SHA-256 of this object; use verify: readback`);
   }

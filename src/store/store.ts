@@ -24,6 +24,8 @@ export interface Store {
   readonly kind: StoreKind;
   /** For people and logs, without secrets: `file:///srv/legacy`, `s3://host:9000/bucket/prefix`. */
   readonly location: string;
+  /** Where the store takes large objects in parts; `create` then takes only what fits into one request. */
+  readonly parts?: PartStore | undefined;
 
   /** Checks that the store is there and may be used: a folder that exists, a bucket that answers. `create` makes a missing folder. */
   open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void>;
@@ -42,9 +44,9 @@ export interface Store {
    * Opens one object for reading; `head` is of the very bytes that the body gives. The body throws `changed` when the object was
    * written while it was read, and `cut` when it ends early. Whoever opens a body reads it to its end or calls `discard`.
    *
-   * @throws StoreError `absent` where there is no such object.
+   * @throws StoreError `absent` where there is no such object; `precondition` where it is not of the revision asked for.
    */
-  read(key: string, options?: CallOptions): Promise<ObjectReader>;
+  read(key: string, options?: ReadOptions): Promise<ObjectReader>;
 
   /**
    * Writes an object where none is. Never overwrites, whoever else writes at the same moment.
@@ -90,6 +92,13 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ReadOptions extends CallOptions {
+  /** Only the bytes from `start` up to and without `end`. The head is still of the whole object. */
+  readonly range?: { readonly start: number; readonly end: number };
+  /** Only this state of the object. */
+  readonly revision?: string;
+}
+
 export interface ListOptions extends CallOptions {
   readonly prefix?: string;
   /** Only keys that sort after this one: a listing goes on where it was. */
@@ -110,6 +119,8 @@ export interface ListEntry {
 export interface ObjectHead extends ListEntry {
   /** SHA-256 of the whole object as hex, only where the store itself computed or checked it. */
   readonly sha256?: string;
+  /** For an object made of parts, where the store keeps it: SHA-256 over the parts' digests as hex, a dash, their number. */
+  readonly composite?: string;
   readonly attributes: Attributes;
 }
 
@@ -214,3 +225,61 @@ const PASSING: ReadonlySet<StoreErrorKind> = new Set([
   'transient',
   'unreachable',
 ]);
+
+/** What a server allows for the parts of one object: data about it, not a branch in a step. Sizes in bytes. */
+export interface PartLimits {
+  /** All parts but the last have at least this many bytes … */
+  readonly smallest: number;
+  /** … and none has more than this. */
+  readonly largest: number;
+  /** Parts an object. */
+  readonly most: number;
+}
+
+export interface Part {
+  /** From 1. */
+  readonly number: number;
+  readonly size: number;
+  /** How the server names what it got; opaque. */
+  readonly tag: string;
+}
+
+export interface Upload {
+  readonly key: string;
+  readonly id: string;
+  /** Milliseconds since 1970, by the server's clock. */
+  readonly begun: number;
+}
+
+/**
+ * Large objects part by part. Nothing is at the key before `complete`, and a crash leaves the upload with the parts that arrived: it
+ * can be gone on with or aborted. Every method may be called again; a part that is put again takes the place of the one before.
+ */
+export interface PartStore {
+  readonly limits: PartLimits;
+  /** @returns the upload's id. What the object carries beside its bytes is set here, or it would be lost. */
+  begin(key: string, options: CallOptions & { readonly attributes?: Attributes }): Promise<string>;
+  /** Puts one part, whose SHA-256 (hex) the server checks. */
+  put(
+    key: string,
+    upload: string,
+    number: number,
+    bytes: Uint8Array,
+    options: CallOptions & { readonly sha256: string },
+  ): Promise<Part>;
+  /** What the server has of an upload; `undefined` when it knows no such upload. */
+  list(key: string, upload: string, options?: CallOptions): Promise<readonly Part[] | undefined>;
+  /**
+   * Makes an object of the parts, where none is. @throws StoreError `exists` as `create` does; `absent` when the upload is gone.
+   */
+  complete(
+    key: string,
+    upload: string,
+    parts: readonly (Part & { readonly sha256: string })[],
+    options?: CallOptions,
+  ): Promise<ObjectHead>;
+  /** Drops an upload and what arrived of it; fine when it is gone already. */
+  abort(key: string, upload: string, options?: CallOptions): Promise<void>;
+  /** Unfinished uploads of exactly this key. */
+  uploads(key: string, options?: CallOptions): Promise<readonly Upload[]>;
+}

@@ -1,9 +1,11 @@
+import { ByteBudget } from '../../src/base/budget.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { migrate } from '../../src/engine/migrate.ts';
 import { undoTombstones } from '../../src/engine/undo.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { takeLock } from '../../src/ledger/lock.ts';
 import type { StepContext } from '../../src/migration/context.ts';
+import { PARTS_IN_MEMORY } from '../../src/migration/part-plan.ts';
 import { loadPlan } from '../../src/plan/load.ts';
 import { openRouter } from '../../src/plan/router.ts';
 import { FileStore } from '../../src/store/file/file-store.ts';
@@ -57,7 +59,16 @@ ledger.bind({
   partitions: plan.partitions.map(({ name, from, to }) => ({ name, from, to })),
 });
 const never = new AbortController().signal;
-const context: StepContext = { plan, ledger: ledger.uuid, stores, clock: systemClock, signal: never };
+const context: StepContext = {
+  plan,
+  ledger: ledger.uuid,
+  stores,
+  clock: systemClock,
+  uploads: ledger.uploads,
+  partMemory: new ByteBudget(PARTS_IN_MEMORY),
+  retry: {},
+  signal: never,
+};
 const listener = (): void => undefined;
 if (command === 'run') {
   const router = await openRouter(plan);

@@ -1,9 +1,8 @@
-import { systemClock } from '../../base/clock.ts';
 import { checkCentres } from '../../engine/check.ts';
 import { closeStores, openStores } from '../../engine/stores.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
-import { openPlan, retryPolicy } from '../session.ts';
+import { contextOf, openPlan, retryPolicy } from '../session.ts';
 
 /** `ferry verify PLAN`: reads every migrated object at its centre again. Changes nothing. */
 export async function verifyCommand(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
@@ -23,7 +22,7 @@ export async function verifyCommand(file: string, options: GlobalOptions, io: Io
       signal: io.abort,
     });
     try {
-      const context = { plan, ledger: ledger.uuid, stores, clock: systemClock, signal: io.abort };
+      const context = contextOf(plan, ledger, stores, io);
       const result = await checkCentres(context, ledger, retryPolicy(io), io.stop);
       io.document({ plan: plan.name, ...result });
       io.print(`checked ${result.checked} objects at their centres with verify: ${plan.verify}; ${result.ok} agree`);

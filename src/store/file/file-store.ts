@@ -8,6 +8,7 @@ import {
   type ListOptions,
   type ObjectHead,
   type ObjectReader,
+  type ReadOptions,
   type Replaced,
   type Store,
   StoreError,
@@ -89,7 +90,7 @@ export class FileStore implements Store {
     });
   }
 
-  async read(key: string, options: CallOptions = {}): Promise<ObjectReader> {
+  async read(key: string, options: ReadOptions = {}): Promise<ObjectReader> {
     return await this.#do('read', key, async () => {
       const file = fileOf(this.name, this.#root, key);
       if (!(await isRealFolder(this.name, key, file))) throw this.#absent('read', key);

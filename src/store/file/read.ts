@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CallOptions, type ObjectReader, StoreError } from '../store.ts';
+import { type ObjectReader, type ReadOptions, StoreError } from '../store.ts';
 import { asStoreError, codeOf } from './errors.ts';
 import { revisionOf } from './revision.ts';
 
@@ -17,7 +17,7 @@ const LONGEST_WAIT_MS = 2_000;
 const CHUNK = 256 * 1024;
 
 /** Opens a file so that its head and its bytes belong together; the body ends with an error if someone wrote meanwhile. */
-export async function readFile(store: string, key: string, file: string, options: CallOptions): Promise<ObjectReader> {
+export async function readFile(store: string, key: string, file: string, options: ReadOptions): Promise<ObjectReader> {
   const at = { store, op: 'read', key };
   const handle = await openOrAbsent(at, file);
   try {
@@ -26,8 +26,11 @@ export async function readFile(store: string, key: string, file: string, options
     if (!stats.isFile())
       throw new StoreError({ ...at, kind: 'key', why: 'there is something else than a file of that name' });
     const head = { key, size: stats.size, revision: revisionOf(stats), modified: stats.mtimeMs, attributes: {} };
+    if (options.revision !== undefined && head.revision !== options.revision) {
+      throw new StoreError({ ...at, kind: 'precondition', why: 'it is another file by now' });
+    }
     const discard = async (): Promise<void> => await handle.close();
-    return { head, body: bodyOf(handle, stats, at, options.signal), discard };
+    return { head, body: bodyOf(handle, stats, at, options), discard };
   } catch (error) {
     await handle.close();
     throw error;
@@ -59,19 +62,20 @@ async function* bodyOf(
   handle: FileHandle,
   before: Stats,
   at: { readonly store: string; readonly op: string; readonly key: string },
-  signal: AbortSignal | undefined,
+  { range, signal }: ReadOptions,
 ): AsyncGenerator<Uint8Array> {
+  const end = Math.min(before.size, range?.end ?? before.size);
   try {
-    let position = 0;
-    while (position < before.size) {
+    let position = range?.start ?? 0;
+    while (position < end) {
       signal?.throwIfAborted();
-      const chunk = Buffer.allocUnsafe(Math.min(CHUNK, before.size - position));
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK, end - position));
       const { bytesRead } = await handle.read(chunk, 0, chunk.byteLength, position);
       if (bytesRead === 0) break;
       position += bytesRead;
       yield chunk.subarray(0, bytesRead);
     }
-    if (position < before.size || revisionOf(await handle.stat()) !== revisionOf(before)) {
+    if (position < end || revisionOf(await handle.stat()) !== revisionOf(before)) {
       throw new StoreError({ ...at, kind: 'changed', why: 'the file was written while it was read' });
     }
   } catch (error) {

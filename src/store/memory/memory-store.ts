@@ -8,6 +8,7 @@ import {
   type ListOptions,
   type ObjectHead,
   type ObjectReader,
+  type ReadOptions,
   type Replaced,
   type Store,
   StoreError,
@@ -53,10 +54,14 @@ export class MemoryStore implements Store {
     return this.#objects.get(key)?.head;
   }
 
-  async read(key: string): Promise<ObjectReader> {
+  async read(key: string, { range, revision }: ReadOptions = {}): Promise<ObjectReader> {
     const held = this.#objects.get(key);
     if (held === undefined) throw this.#error('absent', 'read', key, 'there is no such object');
-    return { head: held.head, body: chunksOf(held.bytes), discard: async () => undefined };
+    if (revision !== undefined && held.head.revision !== revision) {
+      throw this.#error('precondition', 'read', key, 'it is another object by now');
+    }
+    const bytes = range === undefined ? held.bytes : held.bytes.subarray(range.start, range.end);
+    return { head: held.head, body: chunksOf(bytes), discard: async () => undefined };
   }
 
   async create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {

@@ -6,6 +6,7 @@ const CODES: Readonly<Record<string, StoreErrorKind>> = {
   NoSuchKey: 'absent',
   NotFound: 'absent',
   NoSuchVersion: 'absent',
+  NoSuchUpload: 'absent',
   NoSuchBucket: 'missing',
   PreconditionFailed: 'precondition',
   ConditionalRequestConflict: 'transient',

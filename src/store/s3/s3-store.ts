@@ -21,6 +21,8 @@ import {
   type ListOptions,
   type ObjectHead,
   type ObjectReader,
+  type PartStore,
+  type ReadOptions,
   type Replaced,
   type Store,
   StoreError,
@@ -31,6 +33,7 @@ import { type AttributeOutput, attributeInput, attributesOf } from './attributes
 import { readerBody, uploadStream } from './body.ts';
 import { asStoreError } from './errors.ts';
 import { decodeListed, fullKey } from './keys.ts';
+import { S3Parts } from './parts.ts';
 
 /** The most that one PutObject takes. */
 const LARGEST_PUT = 5 * 1024 ** 3;
@@ -40,6 +43,7 @@ export class S3Store implements Store {
   readonly name: string;
   readonly kind = 's3';
   readonly location: string;
+  readonly parts: PartStore;
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
@@ -53,6 +57,14 @@ export class S3Store implements Store {
     this.#client = client;
     this.#bucket = spec.bucket;
     this.#prefix = spec.prefix;
+    this.parts = new S3Parts({
+      store: this.name,
+      client,
+      bucket: spec.bucket,
+      full: (key) => this.#full(key),
+      send: (op, key, request) => this.#send(op, key, request),
+      head: (key, options) => this.head(key, options),
+    });
   }
 
   /** Never makes a bucket: where it would lie is for an operator to decide. */
@@ -105,14 +117,25 @@ export class S3Store implements Store {
     }
   }
 
-  async read(key: string, options: CallOptions = {}): Promise<ObjectReader> {
-    const input = { Bucket: this.#bucket, Key: this.#full(key), ChecksumMode: 'ENABLED' as const };
+  async read(key: string, options: ReadOptions = {}): Promise<ObjectReader> {
+    const { range, revision, signal } = options;
+    const input = {
+      Bucket: this.#bucket,
+      Key: this.#full(key),
+      ...(range === undefined
+        ? { ChecksumMode: 'ENABLED' as const }
+        : { Range: `bytes=${range.start}-${range.end - 1}` }),
+      ...(revision === undefined ? {} : { IfMatch: etag(revision) }),
+    };
     const output = await this.#send('read', key, () =>
-      this.#client.send(new GetObjectCommand(input), this.#http(options.signal)),
+      this.#client.send(new GetObjectCommand(input), this.#http(signal)),
     );
-    const head = this.#headOf(key, output);
+    const head = this.#headOf(
+      key,
+      range === undefined ? output : { ...output, ContentLength: wholeSize(output.ContentRange) },
+    );
     const at = { store: this.name, op: 'read', key };
-    return { head, ...readerBody(output.Body as Readable, head.size, at, options.signal) };
+    return { head, ...readerBody(output.Body as Readable, output.ContentLength ?? 0, at, signal) };
   }
 
   async create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {
@@ -237,7 +260,12 @@ export class S3Store implements Store {
   ): Promise<ObjectHead> {
     const at = { store: this.name, op, key };
     if (options.size > LARGEST_PUT)
-      throw this.#error('unsupported', op, key, 'it is larger than the 5 GiB that one PUT takes');
+      throw this.#error(
+        'unsupported',
+        op,
+        key,
+        'it is larger than the 5 GiB that one PUT takes; it has to go in parts',
+      );
     const whole = body instanceof Uint8Array ? this.#checked(op, key, body, options) : undefined;
     const breaking = new AbortController();
     const broke = (error: unknown): void => breaking.abort(error);
@@ -331,7 +359,8 @@ export class S3Store implements Store {
       attributes: attributesOf(output),
     };
     const sha256 = wholeDigest(output.ChecksumSHA256, output.ChecksumType);
-    return sha256 === undefined ? head : { ...head, sha256 };
+    const composite = compositeDigest(output.ChecksumSHA256);
+    return { ...head, ...(sha256 === undefined ? {} : { sha256 }), ...(composite === undefined ? {} : { composite }) };
   }
 
   #full(key: string): string {
@@ -375,7 +404,20 @@ function wholeDigest(base64: string | undefined, type: string | undefined): stri
   return Buffer.from(base64, 'base64').toString('hex');
 }
 
-function revisionOf(tag: string | undefined): string {
+/** `<base64>-<parts>` as hex and the number. */
+function compositeDigest(text: string | undefined): string | undefined {
+  const [base64, parts] = text?.split('-') ?? [];
+  return base64 === undefined || parts === undefined
+    ? undefined
+    : `${Buffer.from(base64, 'base64').toString('hex')}-${parts}`;
+}
+
+/** The size in `Content-Range: bytes 0-9/1234` (RFC 9110 section 14.4). */
+function wholeSize(contentRange: string | undefined): number {
+  return Number(contentRange?.split('/')[1] ?? 0);
+}
+
+export function revisionOf(tag: string | undefined): string {
   return (tag ?? '').replaceAll('"', '');
 }
 

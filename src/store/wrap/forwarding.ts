@@ -5,6 +5,8 @@ import type {
   ListOptions,
   ObjectHead,
   ObjectReader,
+  PartStore,
+  ReadOptions,
   Replaced,
   Store,
   StoreKind,
@@ -17,6 +19,10 @@ export class ForwardingStore implements Store {
   readonly kind: StoreKind;
   readonly location: string;
   protected readonly inner: Store;
+
+  get parts(): PartStore | undefined {
+    return this.inner.parts;
+  }
 
   constructor(inner: Store) {
     this.inner = inner;
@@ -37,7 +43,7 @@ export class ForwardingStore implements Store {
     return this.inner.head(key, options);
   }
 
-  read(key: string, options?: CallOptions): Promise<ObjectReader> {
+  read(key: string, options?: ReadOptions): Promise<ObjectReader> {
     return this.inner.read(key, options);
   }
 

@@ -6,6 +6,7 @@ import type {
   ListOptions,
   ObjectHead,
   ObjectReader,
+  ReadOptions,
   Replaced,
   Store,
   WriteOptions,
@@ -68,7 +69,7 @@ class LimitedStore extends ForwardingStore {
     return await this.inner.head(key, options);
   }
 
-  override async read(key: string, options?: CallOptions): Promise<ObjectReader> {
+  override async read(key: string, options?: ReadOptions): Promise<ObjectReader> {
     await this.#request(options);
     const reader = await this.inner.read(key, options);
     const { bytes } = this.#limits;

@@ -5,6 +5,7 @@ import {
   type ListOptions,
   type ObjectHead,
   type ObjectReader,
+  type ReadOptions,
   type Store,
   StoreError,
 } from '../store.ts';
@@ -39,7 +40,7 @@ class RetryingStore extends ForwardingStore {
   }
 
   /** Only the opening: what breaks later has already been seen by the reader. */
-  override read(key: string, options: CallOptions = {}): Promise<ObjectReader> {
+  override read(key: string, options: ReadOptions = {}): Promise<ObjectReader> {
     return this.#retry(() => this.inner.read(key, options), options.signal);
   }
 
