@@ -81,10 +81,10 @@ async function withStores<T>(
     retry: retryPolicy(io),
     missingCentre: (name) => (holdsCopies(plan, ledger, name) ? 'refuse' : 'make'),
     sweep: true,
+    made: (made) => ledger.bind(routingOf(plan, made)),
     signal: io.abort,
   });
   try {
-    ledger.bind(routingOf(plan, stores));
     const context = contextOf(plan, ledger, stores, io);
     const runId = ledger.runs.begin(command);
     io.log.info({ command, plan: plan.name, digest: plan.digest }, 'started');

@@ -37,6 +37,9 @@ export interface Moved {
   bytes: number;
 }
 
+/** Steps of one object in one drive; three lead from `planned` to `tombstoned`. */
+const MOST_STEPS = 20;
+
 /** How many objects in a row may fail for passing reasons before the engine believes that a store is down. */
 const PATIENCE = 10;
 
@@ -99,7 +102,10 @@ class Drive {
   async #object(row: ObjectRow): Promise<void> {
     try {
       let current: ObjectRow | undefined = row;
-      while (current !== undefined && !this.#ended) current = await this.#step(current);
+      for (let steps = 0; current !== undefined && !this.#ended; steps += 1) {
+        // Someone who touches an object without end is left for a later run.
+        current = steps < MOST_STEPS ? await this.#step(current) : undefined;
+      }
     } catch (error) {
       this.#failure ??= error;
     }
@@ -115,6 +121,7 @@ class Drive {
     const outcome = await this.#attempt(ready, step);
     if (outcome === undefined) return undefined;
     await this.#finish(ready, outcome);
+    if (outcome.again === true) return ledger.queries.byId(row.id);
     if (isUnresolved(outcome.to) || outcome.to === row.state) return undefined;
     return ledger.queries.byId(row.id);
   }
@@ -183,7 +190,7 @@ class Drive {
     }
     const size = outcome.change.size ?? row.size;
     this.#work.listener({ type: 'moved', partition, from: row.state, to, size, moved });
-    if (!isUnresolved(to) && to !== row.state) return;
+    if (outcome.again === true || (!isUnresolved(to) && to !== row.state)) return;
     const reason = outcome.change.reason ?? '';
     this.#work.listener({ type: 'unresolved', partition, key, state: isUnresolved(to) ? to : 'failed', reason });
   }

@@ -18,6 +18,8 @@ export interface StoresOptions {
   readonly missingCentre: (name: string) => 'make' | 'empty' | 'refuse';
   /** Whether to clean up after dead writers: only for who may write. */
   readonly sweep: boolean;
+  /** Called before any store is touched. */
+  readonly made?: (stores: ReadonlyMap<string, Store>) => void;
   readonly signal: AbortSignal;
 }
 
@@ -34,9 +36,10 @@ export async function openStores(plan: Plan, options: StoresOptions): Promise<Ma
         bytes: legacy.has(spec.name) ? bytes : undefined,
         requests: requests === undefined ? undefined : new TokenBucket(requests, systemClock),
       });
-      const store = retrying(bare, options.retry);
-      stores.set(spec.name, await opened(store, legacy.has(spec.name), options));
+      stores.set(spec.name, retrying(bare, options.retry));
     }
+    options.made?.(stores);
+    for (const [name, store] of stores) stores.set(name, await opened(store, legacy.has(name), options));
   } catch (error) {
     await closeStores(stores);
     throw error instanceof StoreError ? outOfReach(error) : error;

@@ -52,9 +52,21 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
     return unresolved('conflict', 'the source was deleted after its copy: decide whether the copy must go too');
   }
   if (here !== undefined && here.revision !== row.intent.revision) {
-    return unresolved('conflict', 'the source changed after its copy');
+    return await changed(source, row, here.revision, 'the source changed after its copy', signal);
   }
   return await swap(context, row, row.intent, source, marker);
+}
+
+/** The source is not in the state that was to be replaced: a conflict, unless its bytes are those that were copied. */
+async function changed(
+  source: Store,
+  row: ObjectRow,
+  now: string | undefined,
+  reason: string,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const same = now !== undefined && (await unchangedRevision(source, row, now, signal)) !== undefined;
+  return same ? { to: 'verified', change: { intent: null }, again: true } : unresolved('conflict', reason);
 }
 
 /**
@@ -105,7 +117,7 @@ async function swap(
     const now = await source.head(row.key, { signal });
     if (now !== undefined && (await isMarker(source, row.key, marker, signal)))
       return done(intent, now.revision, undefined);
-    return unresolved('conflict', `the source changed after its copy (${error.why})`);
+    return await changed(source, row, now?.revision, `the source changed after its copy (${error.why})`, signal);
   }
   return done(intent, replaced.head.revision, replaced.kept);
 }

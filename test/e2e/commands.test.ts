@@ -349,7 +349,7 @@ describe('plan', () => {
 describe('one state directory', () => {
   it('is for one run at a time; status works meanwhile', async () => {
     const laid = layOut({ limits: { bandwidth: '1MiB/s' } }, { 'users/NO/big': Buffer.alloc(6_000_000, 7) });
-    const first = startFerry(['run', laid.plan, '--progress', 'json']);
+    const first = startFerry(['run', laid.plan, '--progress', 'none', '--log-level', 'info']);
     await once(first.child.stderr ?? process.stdin, 'data');
     const second = await run(laid);
     expect(second.code).toBe(75);
