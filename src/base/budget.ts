@@ -39,3 +39,29 @@ export class ByteBudget {
     }
   }
 }
+
+/** Memory of a budget that is used again and again: large buffers that are left to the collector pile up before it comes. */
+export class BufferPool {
+  readonly #budget: ByteBudget;
+  #free: Buffer[] = [];
+
+  constructor(whole: number) {
+    this.#budget = new ByteBudget(whole);
+  }
+
+  /** Resolves when there is room, with a buffer of that many bytes; what is in it is left from its last user. */
+  async take(bytes: number): Promise<{ readonly buffer: Buffer; readonly giveBack: () => void }> {
+    const giveBack = await this.#budget.take(bytes);
+    const known = this.#free.findIndex((buffer) => buffer.byteLength >= bytes);
+    const [whole = Buffer.allocUnsafeSlow(bytes)] = known < 0 ? [] : this.#free.splice(known, 1);
+    // Sizes change between objects: what is kept for later must not add to what is in use.
+    if (known < 0) this.#free = [];
+    return {
+      buffer: whole.subarray(0, bytes),
+      giveBack: () => {
+        this.#free.push(whole);
+        giveBack();
+      },
+    };
+  }
+}

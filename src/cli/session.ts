@@ -1,4 +1,4 @@
-import { ByteBudget } from '../base/budget.ts';
+import { BufferPool } from '../base/budget.ts';
 import { systemClock } from '../base/clock.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
@@ -102,7 +102,7 @@ export function contextOf(plan: Plan, ledger: Ledger, stores: ReadonlyMap<string
     stores,
     clock: systemClock,
     uploads: ledger.uploads,
-    partMemory: new ByteBudget(PARTS_IN_MEMORY),
+    partMemory: new BufferPool(PARTS_IN_MEMORY),
     retry: retryPolicy(io),
     signal: io.abort,
   };

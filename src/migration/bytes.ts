@@ -34,3 +34,14 @@ export async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Arr
   for await (const chunk of body) chunks.push(chunk);
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
+
+/** Reads a body into a buffer of its size. @returns whether it has that size. */
+export async function fill(buffer: Uint8Array, body: AsyncIterable<Uint8Array>): Promise<boolean> {
+  let at = 0;
+  for await (const chunk of body) {
+    if (at + chunk.byteLength > buffer.byteLength) return false;
+    buffer.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return at === buffer.byteLength;
+}

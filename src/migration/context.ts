@@ -1,4 +1,4 @@
-import type { ByteBudget } from '../base/budget.ts';
+import type { BufferPool } from '../base/budget.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { State } from '../ledger/lifecycle.ts';
@@ -17,7 +17,7 @@ export interface StepContext {
   /** How far large objects have got. */
   readonly uploads: UploadBook;
   /** What parts of large objects may take of memory, all together. */
-  readonly partMemory: ByteBudget;
+  readonly partMemory: BufferPool;
   /** For the parts of a large object; whole steps are tried again by the engine. */
   readonly retry: RetryPolicy;
   /** Ends a step at once; it may then be taken again. */

@@ -4,7 +4,7 @@ import { retry } from '../base/retry.ts';
 import type { ObjectRow } from '../ledger/rows.ts';
 import type { PartRecord, UploadRecord } from '../ledger/upload-book.ts';
 import { type ObjectHead, type Part, type PartStore, type Store, StoreError } from '../store/store.ts';
-import { collect } from './bytes.ts';
+import { fill } from './bytes.ts';
 import type { StepContext } from './context.ts';
 import { type PartRange, rangesOf } from './part-plan.ts';
 
@@ -48,13 +48,13 @@ export async function copyInParts(work: Work, partSize: number): Promise<CopiedI
   let sent = 0;
   let hashed: Promise<void> = Promise.resolve();
   for (const range of rangesOf(head.size, partSize)) {
-    const giveBack = await context.partMemory.take(range.end - range.start);
+    const { buffer, giveBack } = await context.partMemory.take(range.end - range.start);
     if (failure !== undefined) {
       giveBack();
       break;
     }
     const before = hashed;
-    const read = retry(() => readRange(work, range), context.retry);
+    const read = retry(() => readRange(work, range, buffer), context.retry);
     hashed = Promise.all([read, before]).then(([bytes]) => {
       whole.update(bytes);
     });
@@ -91,16 +91,19 @@ export async function copyInParts(work: Work, partSize: number): Promise<CopiedI
   return { head: made, sha256: whole.digest('hex'), composite: compositeOf(done), sent };
 }
 
-async function readRange({ context, row, source, head }: Work, range: PartRange): Promise<Uint8Array> {
+async function readRange(
+  { context, row, source, head }: Work,
+  range: PartRange,
+  into: Uint8Array,
+): Promise<Uint8Array> {
   const { start, end } = range;
   const { body } = await source.read(row.key, {
     range: { start, end },
     revision: head.revision,
     signal: context.signal,
   });
-  const bytes = await collect(body);
-  if (bytes.byteLength === end - start) return bytes;
-  const why = `${bytes.byteLength} bytes came where ${end - start} were asked for`;
+  if (await fill(into, body)) return into;
+  const why = `other than the ${end - start} bytes came that were asked for`;
   throw new StoreError({ kind: 'cut', store: source.name, op: 'read', key: row.key, why });
 }
 

@@ -1,4 +1,4 @@
-import { ByteBudget } from '../../src/base/budget.ts';
+import { BufferPool } from '../../src/base/budget.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { migrate } from '../../src/engine/migrate.ts';
 import { undoTombstones } from '../../src/engine/undo.ts';
@@ -65,7 +65,7 @@ const context: StepContext = {
   stores,
   clock: systemClock,
   uploads: ledger.uploads,
-  partMemory: new ByteBudget(PARTS_IN_MEMORY),
+  partMemory: new BufferPool(PARTS_IN_MEMORY),
   retry: {},
   signal: never,
 };
