@@ -15,7 +15,9 @@ export async function abortUploads(context: StepContext, ledger: Ledger, spared:
     const row = ledger.queries.byId(object);
     const known = ledger.uploads.find(object);
     if (known === undefined || spared.includes(row.state)) continue;
-    await dropUpload(context, row.key, object, endsOf(context, row).centre, known);
+    // A restore goes the other way.
+    const { source, centre } = endsOf(context, row);
+    await dropUpload(context, row.key, object, row.state === 'tombstoned' ? source : centre, known);
     aborted += 1;
   }
   return aborted;

@@ -26,6 +26,10 @@ interface Work {
   readonly parts: PartStore;
   /** Of the source, as it is read. */
   readonly head: ObjectHead;
+  /** The revision of the object that the whole is to replace; left out where nothing may be there. */
+  readonly over?: string;
+  /** The digest that the whole must have, where it is known before. */
+  readonly sha256?: string;
 }
 
 /** The server's clock may be behind ours by this much when an upload is looked for by its time. */
@@ -84,11 +88,17 @@ export async function copyInParts(work: Work, partSize: number): Promise<CopiedI
   await Promise.all(sending);
   if (failure !== undefined) throw failure;
   done.sort((a, b) => a.number - b.number);
-  const made = await parts.complete(row.key, upload, done, { signal: context.signal });
+  const sha256 = whole.digest('hex');
+  if (work.sha256 !== undefined && work.sha256 !== sha256) {
+    const why = `what was read has SHA-256 ${sha256} where ${work.sha256} was expected`;
+    throw new StoreError({ kind: 'other', store: work.source.name, op: 'read', key: row.key, why });
+  }
+  const over = work.over === undefined ? {} : { over: work.over };
+  const made = await parts.complete(row.key, upload, done, { signal: context.signal, ...over });
   await context.uploads.drop(row.id);
   if (made.size !== head.size)
     throw new StoreError({ kind: 'cut', store: centre.name, op: 'copy', key: row.key, why: 'the parts do not add up' });
-  return { head: made, sha256: whole.digest('hex'), composite: compositeOf(done), sent };
+  return { head: made, sha256, composite: compositeOf(done), sent };
 }
 
 async function readRange(

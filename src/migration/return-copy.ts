@@ -3,6 +3,8 @@ import { FerryError } from '../base/errors.ts';
 import type { ObjectRow } from '../ledger/rows.ts';
 import type { ObjectHead, Store } from '../store/store.ts';
 import type { StepContext } from './context.ts';
+import { copyInParts } from './copy-parts.ts';
+import { IN_PARTS_FROM, partSizeFor } from './part-plan.ts';
 
 /**
  * Brings the verified copy back over the marker. The last chunk is held back until the digest of all of them agrees, so that
@@ -20,6 +22,15 @@ export async function returnCopy(
   if (reader.head.size !== row.size) {
     await reader.discard();
     throw copyDiffers(centre, row);
+  }
+  const { parts } = source;
+  const partSize = parts && partSizeFor(row.size, parts.limits);
+  if (parts !== undefined && partSize !== undefined && row.size >= IN_PARTS_FROM) {
+    await reader.discard();
+    // The upload carries what the object carried at its source, not what the centre could hold of it.
+    const head = { ...reader.head, attributes: row.attributes };
+    const way = { context, row, source: centre, centre: source, parts, head, over: markerRevision };
+    return (await copyInParts(row.sha256 === undefined ? way : { ...way, sha256: row.sha256 }, partSize)).head;
   }
   const replaced = await source.replace(row.key, markerRevision, checked(reader.body, centre, row), {
     size: row.size,

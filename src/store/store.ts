@@ -270,13 +270,14 @@ export interface PartStore {
   /** What the server has of an upload; `undefined` when it knows no such upload. */
   list(key: string, upload: string, options?: CallOptions): Promise<readonly Part[] | undefined>;
   /**
-   * Makes an object of the parts, where none is. @throws StoreError `exists` as `create` does; `absent` when the upload is gone.
+   * Makes an object of the parts: where none is, or over the one of revision `over`. @throws StoreError `exists` as `create` does,
+   * `precondition` as `replace` does; `absent` when the upload is gone.
    */
   complete(
     key: string,
     upload: string,
     parts: readonly (Part & { readonly sha256: string })[],
-    options?: CallOptions,
+    options?: CallOptions & { readonly over?: string },
   ): Promise<ObjectHead>;
   /** Drops an upload and what arrived of it; fine when it is gone already. */
   abort(key: string, upload: string, options?: CallOptions): Promise<void>;

@@ -130,4 +130,43 @@ describe('a large object', () => {
     writeFileSync(join(laid.legacy, 'users/NO/film.mp4'), 'short now');
     expect((await ferry(['run', laid.plan], minioEnv())).code).toBe(0);
   }, 300_000);
+
+  it('comes back over its tombstone in a bucket that keeps no versions', async () => {
+    const bucket = await newBucket();
+    const client = minioClient();
+    const film = new Dice('back').bytes(70 * MIB);
+    await client.send(
+      new PutObjectCommand({
+        Bucket: bucket,
+        Key: 'users/NO/film.mp4',
+        Body: film,
+        ContentType: 'video/mp4',
+        Metadata: { rating: '12' },
+      }),
+    );
+    const credentials = { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' };
+    const legacy = {
+      type: 's3',
+      endpoint: inject('minio').endpoint,
+      region: 'us-east-1',
+      bucket,
+      jurisdiction: 'SG',
+      credentials,
+    };
+    const { dublin } = planDocument().stores;
+    const laid = layOut(
+      { stores: { legacy, hamar: { ...legacy, bucket: await newBucket(), jurisdiction: 'NO' }, dublin } },
+      {},
+    );
+    expect((await ferry(['run', laid.plan, '--json'], minioEnv())).code).toBe(0);
+    const marker = await client.send(new GetObjectCommand({ Bucket: bucket, Key: 'users/NO/film.mp4' }));
+    expect(marker.Metadata).toMatchObject({ 'ferry-tombstone': 'v1' });
+    const ended = await ferry(['restore', laid.plan, '--json'], minioEnv());
+    expect(ended.code, ended.stderr).toBe(0);
+    const back = await client.send(new GetObjectCommand({ Bucket: bucket, Key: 'users/NO/film.mp4' }));
+    expect([back.ContentType, back.Metadata]).toEqual(['video/mp4', { rating: '12' }]);
+    expect(await sha256Of(back.Body as AsyncIterable<Uint8Array>)).toBe(
+      createHash('sha256').update(film).digest('hex'),
+    );
+  }, 300_000);
 });

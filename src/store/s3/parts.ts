@@ -99,8 +99,9 @@ export class S3Parts implements PartStore {
     key: string,
     upload: string,
     parts: readonly (Part & { readonly sha256: string })[],
-    options: CallOptions = {},
+    options: CallOptions & { readonly over?: string } = {},
   ): Promise<ObjectHead> {
+    const { over } = options;
     const Parts = parts.map(({ number, tag, sha256 }) => ({
       PartNumber: number,
       ETag: tag,
@@ -110,12 +111,12 @@ export class S3Parts implements PartStore {
       ...this.#at(key),
       UploadId: upload,
       MultipartUpload: { Parts },
-      IfNoneMatch: '*',
+      ...(over === undefined ? { IfNoneMatch: '*' } : { IfMatch: `"${over}"` }),
     });
     try {
       await this.#in.send('complete upload', key, () => this.#in.client.send(command, http(options)));
     } catch (error) {
-      if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
+      if (over !== undefined || !(error instanceof StoreError && error.kind === 'precondition')) throw error;
       throw new StoreError({
         kind: 'exists',
         store: this.#in.store,
