@@ -22,24 +22,55 @@ export function bindPlan(db: DatabaseSync, plan: Routing, uuid: string, now: num
     return;
   }
   if (known['plan'] !== plan.plan) throw otherPlan(String(known['plan']), plan.plan);
-  if (known['routing'] !== plan.routing || !sameStores(db, plan)) {
-    const moved = db
-      .prepare("SELECT key, state FROM object WHERE state <> 'planned' AND sha256 IS NOT NULL LIMIT 1")
-      .get();
-    if (moved !== undefined) throw routingChanged(String(moved['key']), String(moved['state']));
-    db.exec(
-      'DELETE FROM object; DELETE FROM tally; DELETE FROM inventory; DELETE FROM partition; DELETE FROM probe; DELETE FROM store',
-    );
-    insertRouting(db, plan);
-  }
+  if (known['routing'] !== plan.routing || !sameStores(db, plan)) takeOver(db, plan);
   db.prepare('UPDATE ledger SET plan_digest = ?, routing = ?').run(plan.planDigest, plan.routing);
 }
 
+/**
+ * Takes over a plan whose routing has changed. Objects that were copied, or are on their way, keep their partition and their stores, so these must be in
+ * the plan as they were; all others are forgotten and listed anew.
+ */
+function takeOver(db: DatabaseSync, plan: Routing): void {
+  for (const used of db.prepare(USED).all()) {
+    const partition = plan.partitions.find(({ name }) => name === used['partition']);
+    const isSame =
+      partition?.from === used['source'] &&
+      partition?.to === used['centre'] &&
+      locationOf(plan, partition?.from) === used['source_location'] &&
+      locationOf(plan, partition?.to) === used['centre_location'];
+    if (!isSame) throw routingChanged(String(used['partition']));
+  }
+  db.exec(FORGET);
+  insertRouting(db, plan);
+}
+
+const USED = `
+  SELECT DISTINCT partition.name AS partition, source.name AS source, source.location AS source_location,
+    centre.name AS centre, centre.location AS centre_location
+  FROM partition
+  JOIN store AS source ON source.id = partition.source
+  JOIN store AS centre ON centre.id = partition.centre
+  WHERE EXISTS (
+    SELECT 1 FROM object WHERE object.partition = partition.id
+    AND (object.sha256 IS NOT NULL OR object.id IN (SELECT object FROM upload)))`;
+
+const FORGET = `
+  DELETE FROM object WHERE sha256 IS NULL AND id NOT IN (SELECT object FROM upload);
+  DELETE FROM inventory;
+  DELETE FROM tally WHERE partition NOT IN (SELECT partition FROM object);
+  DELETE FROM partition WHERE id NOT IN (SELECT partition FROM object);
+  DELETE FROM probe WHERE store NOT IN (SELECT source FROM partition UNION SELECT centre FROM partition);
+  DELETE FROM store WHERE id NOT IN (SELECT source FROM partition UNION SELECT centre FROM partition);`;
+
+function locationOf(plan: Routing, store: string | undefined): string | undefined {
+  return plan.stores.find(({ name }) => name === store)?.location;
+}
+
 function insertRouting(db: DatabaseSync, plan: Routing): void {
-  const store = db.prepare('INSERT INTO store (name, location) VALUES (?, ?)');
+  const store = db.prepare('INSERT OR IGNORE INTO store (name, location) VALUES (?, ?)');
   for (const { name, location } of plan.stores) store.run(name, location);
   const partition = db.prepare(
-    'INSERT INTO partition (name, source, centre) SELECT ?, s.id, c.id FROM store s, store c WHERE s.name = ? AND c.name = ?',
+    'INSERT OR IGNORE INTO partition (name, source, centre) SELECT ?, s.id, c.id FROM store s, store c WHERE s.name = ? AND c.name = ?',
   );
   for (const { name, from, to } of plan.partitions) partition.run(name, from, to);
 }
@@ -64,12 +95,12 @@ function otherPlan(known: string, given: string): FerryError {
   });
 }
 
-function routingChanged(key: string, state: string): FerryError {
+function routingChanged(partition: string): FerryError {
   return new FerryError({
     fault: 'refused',
     op: 'go on with the plan',
-    subject: 'stores, partitions or exclude',
-    why: `they are not those under which objects have already moved (first: ${JSON.stringify(key)}, ${state})`,
-    hint: 'put them back as they were, or give the changed plan another name',
+    subject: `partition ${partition}`,
+    why: 'objects of it have been copied, and it or one of its stores is no longer what it was then',
+    hint: 'put it back as it was (other partitions and excludes may change), or give the changed plan another name',
   });
 }

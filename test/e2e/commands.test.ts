@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -154,6 +155,21 @@ describe('run', () => {
     document.stores.hamar.path = './elsewhere';
     writeFileSync(laid.plan, JSON.stringify({ ...document, finish: 'verified' }));
     expect((await run(laid)).code).toBe(3);
+  });
+
+  it('lists a link as failed until the plan excludes it', async () => {
+    const laid = layOut();
+    symlinkSync('a.json', join(laid.legacy, 'users/NO/kari/link'));
+    const ended = await run(laid);
+    expect(ended.code).toBe(4);
+    expect(documentOf<RunDocument>(ended).unresolved).toMatchObject([
+      { key: 'users/NO/kari/link', state: 'failed', reason: expect.stringContaining('symbolic link') },
+    ]);
+    const exclude = [...planDocument().exclude, { from: 'legacy', pattern: 'users/**/link', reason: 'links' }];
+    writeFileSync(laid.plan, JSON.stringify({ ...planDocument(), exclude }));
+    const again = await run(laid);
+    expect(again.code, again.stderr).toBe(0);
+    expect(documentOf<RunDocument>(again).totals).toMatchObject({ objects: 5, states: { tombstoned: 5 } });
   });
 
   it('keeps its state out of every store', async () => {

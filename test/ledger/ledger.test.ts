@@ -195,7 +195,7 @@ describe('a plan', () => {
     ledger.close();
   });
 
-  it('may change its routing while nothing has moved, and not after', async () => {
+  it('may change its routing, but not under objects that were copied', async () => {
     const ledger = openWith(tempDir(), ['k']);
     const changed: Routing = {
       ...routing,
@@ -216,6 +216,20 @@ describe('a plan', () => {
     if (row === undefined) throw new Error('no row');
     await ledger.move(row, 'copied', { sha256: 'x' });
     expect(() => ledger.bind(changed)).toThrow(expect.objectContaining({ fault: 'refused' }));
+    const [legacy, dublin] = routing.stores;
+    if (legacy === undefined || dublin === undefined) throw new Error('no stores');
+    const elsewhere = { ...routing, stores: [legacy, { ...dublin, location: 'file:///elsewhere' }] };
+    expect(() => ledger.bind(elsewhere)).toThrow(expect.objectContaining({ fault: 'refused' }));
+    ledger.bind({
+      ...routing,
+      routing: 'sha256:more',
+      partitions: [{ name: 'first', from: 'legacy', to: 'dublin' }, ...routing.partitions],
+    });
+    expect(ledger.queries.tallies().map(({ partition, objects }) => [partition, objects])).toEqual([
+      ['all', 1],
+      ['first', 0],
+    ]);
+    expect(ledger.inventory.state('legacy')).toBeUndefined();
     ledger.close();
   });
 });
