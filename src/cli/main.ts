@@ -1,7 +1,5 @@
 import { CommanderError } from 'commander';
 import { errorDocument, type Fault, FerryError } from '../base/errors.ts';
-import { outOfReach } from '../engine/local.ts';
-import { StoreError } from '../store/store.ts';
 import { writeDocument } from './document.ts';
 import { PlanRejected } from './failure.ts';
 import type { Verdict } from './io.ts';
@@ -47,7 +45,6 @@ function explain(error: unknown, json: boolean): number {
     if (json) writeDocument({ error: { fault: 'usage', why: error.message }, code: FAULT_CODES.usage });
     return FAULT_CODES.usage;
   }
-  if (error instanceof StoreError) return explain(outOfReach(error), json);
   if (error instanceof PlanRejected) return rejected(error, json);
   if (error instanceof FerryError) {
     if (json) writeDocument({ error: errorDocument(error), code: FAULT_CODES[error.fault] });

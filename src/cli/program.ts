@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { asFault } from '../engine/local.ts';
 import { cleanup } from './commands/cleanup.ts';
 import { init } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
@@ -10,6 +11,7 @@ import { status } from './commands/status.ts';
 import { validate } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { writeDocument } from './document.ts';
+import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io, Verdict } from './io.ts';
 import { makeLog } from './log.ts';
 import { listenForSignals } from './signals.ts';
@@ -35,6 +37,8 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       const signals = listenForSignals();
       try {
         ended(await action(argument, options, makeIo(options, signals)));
+      } catch (error) {
+        throw error instanceof PlanRejected ? error : asFault(error, signals.stop);
       } finally {
         signals.release();
       }

@@ -121,21 +121,20 @@ class Drive {
     const outcome = await this.#attempt(ready, step);
     if (outcome === undefined) return undefined;
     await this.#finish(ready, outcome);
-    if (outcome.again === true) return ledger.queries.byId(row.id);
-    if (isUnresolved(outcome.to) || outcome.to === row.state) return undefined;
+    if (needsPerson(row, outcome)) return undefined;
     return ledger.queries.byId(row.id);
   }
 
   /** The object with its intent on disk; `undefined` when the step cannot be begun. */
   async #withIntent(row: ObjectRow, step: Step): Promise<ObjectRow | undefined> {
-    const { intent } = step;
+    const { intent, ...unbegun } = step;
     if (intent === undefined || row.intent !== undefined) return row;
     try {
       const meant = await this.#retried(step, () => intent(row));
       await this.#work.ledger.note(row, { intent: meant });
       return { ...row, intent: meant };
     } catch (error) {
-      const outcome = this.#failed(row, step, error);
+      const outcome = this.#failed(row, unbegun, error);
       if (outcome !== undefined) await this.#finish(row, outcome);
       return undefined;
     }
@@ -190,16 +189,23 @@ class Drive {
     }
     const size = outcome.change.size ?? row.size;
     this.#work.listener({ type: 'moved', partition, from: row.state, to, size, moved });
-    if (outcome.again === true || (!isUnresolved(to) && to !== row.state)) return;
+    if (!needsPerson(row, outcome)) return;
     const reason = outcome.change.reason ?? '';
     this.#work.listener({ type: 'unresolved', partition, key, state: isUnresolved(to) ? to : 'failed', reason });
   }
 }
 
+/** Whether an object goes no further: its state says so, or it stays where it is for a reason. */
+function needsPerson(row: ObjectRow, { to, change }: Outcome): boolean {
+  return isUnresolved(to) || (to === row.state && typeof change.reason === 'string');
+}
+
 /** An object that cannot go on. What is tombstoned stays so: its bytes are where the tombstone says. */
 function cannot(row: ObjectRow, reason: string, integrity: boolean): Outcome {
   const to = row.state === 'tombstoned' ? 'tombstoned' : 'failed';
-  return { to, change: { reason, integrity, intent: null } };
+  // An earlier attempt may have put the marker there: a tombstone that was begun is not forgotten.
+  const begun = row.intent?.step === 'tombstone';
+  return { to, change: { reason, integrity, ...(begun ? {} : { intent: null }) } };
 }
 
 /** Faults after which no other object can fare better. */
@@ -221,6 +227,13 @@ export function outOfReach(error: StoreError): FerryError {
     hint: 'see that the store is there and may be used, then run again to go on; nothing is lost',
     cause: error,
   });
+}
+
+/** What a command ends with when this was thrown: a stop is an interruption, a store's fault is out of reach; the rest is as it is. */
+export function asFault(error: unknown, stop: AbortSignal): unknown {
+  if (error instanceof FerryError) return error;
+  if (stop.aborted) return interrupted();
+  return error instanceof StoreError ? outOfReach(error) : error;
 }
 
 export function interrupted(): FerryError {

@@ -8,12 +8,12 @@ import type { StepContext } from '../migration/context.ts';
 import { copy } from '../migration/copy.ts';
 import { takeInventory } from '../migration/inventory.ts';
 import { requireCapabilities } from '../migration/probe.ts';
-import { tombstone, tombstoneIntent } from '../migration/tombstone.ts';
+import { begunTombstone, settle, tombstone, tombstoneIntent } from '../migration/tombstone.ts';
 import { verify } from '../migration/verify.ts';
 import { type Router, sources } from '../plan/router.ts';
 import type { Finish } from '../plan/types.ts';
 import type { Listener } from './events.ts';
-import { drive, interrupted, type Moved, type Step } from './local.ts';
+import { asFault, drive, type Moved, type Step } from './local.ts';
 
 export interface MigrateWork {
   readonly context: StepContext;
@@ -34,14 +34,24 @@ export interface MigrateWork {
  * @throws FerryError as `drive` does, and `refused` when objects are unassigned or a store lacks what safety needs.
  */
 export async function migrate(work: MigrateWork): Promise<Moved> {
+  try {
+    return await migrateAll(work);
+  } catch (error) {
+    throw asFault(error, work.stop);
+  }
+}
+
+async function migrateAll(work: MigrateWork): Promise<Moved> {
   const moved: Moved = { objects: 0, bytes: 0 };
   const resumed = sources(work.context.plan).filter((name) => !isListed(work, name));
+  // A listing that goes on where an earlier call was cut off has not seen what was written before that place since.
+  const whole = resumed.filter((name) => work.ledger.inventory.state(name)?.after === undefined);
   for (const name of resumed) await list(work, name);
   refuseUnassigned(work);
   await requireCapabilities(work.context, work.ledger, work.until);
   add(moved, await driveAll(work, [...UNRESOLVED, 'verified', 'copied', 'planned']));
   await abortUploads(work.context, work.ledger, ['planned', 'failed']);
-  const late = sources(work.context.plan).filter((name) => !resumed.includes(name));
+  const late = sources(work.context.plan).filter((name) => !whole.includes(name));
   if (late.length === 0) return moved;
   for (const name of late) await list(work, name);
   refuseUnassigned(work);
@@ -58,14 +68,9 @@ async function list(work: MigrateWork, name: string): Promise<void> {
   const source = context.stores.get(name);
   if (source === undefined) throw new Error(`the plan has no store ${name}`);
   const signal = AbortSignal.any([context.signal, stop]);
-  try {
-    await takeInventory({ plan: context.plan, ledger, router, signal }, source, (entries) =>
-      listener({ type: 'listing', source: name, entries }),
-    );
-  } catch (error) {
-    if (signal.aborted) throw interrupted();
-    throw error;
-  }
+  await takeInventory({ plan: context.plan, ledger, router, signal }, source, (entries) =>
+    listener({ type: 'listing', source: name, entries }),
+  );
   listener({ type: 'listed', source: name });
 }
 
@@ -113,7 +118,10 @@ function nextStep(context: StepContext, until: Finish): (row: ObjectRow) => Step
     intent: (row) => tombstoneIntent(context, row),
     take: (row) => tombstone(context, row),
   };
-  return ({ state }) => {
+  const settling: Step = { name: 'tombstone', take: (row) => settle(context, row) };
+  return (row) => {
+    const { state } = row;
+    if ((state === 'verified' || isUnresolved(state)) && begunTombstone(row) !== undefined) return settling;
     if (state === 'planned' || isUnresolved(state)) return copying;
     if (state === 'copied' && until !== 'copied') return verifying;
     if (state === 'verified' && until === 'tombstoned') return emptying;

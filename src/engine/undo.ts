@@ -4,6 +4,7 @@ import type { ObjectRow } from '../ledger/rows.ts';
 import type { StepContext } from '../migration/context.ts';
 import { restore } from '../migration/restore.ts';
 import type { UnresolvedObject } from '../migration/summary.ts';
+import { settle } from '../migration/tombstone.ts';
 import type { Listener } from './events.ts';
 import { drive, type Moved, type Step } from './local.ts';
 
@@ -32,11 +33,16 @@ export async function undoTombstones(work: UndoWork): Promise<Undone> {
     intent: async () => ({ step: 'restore' }),
     take: (row) => restore(context, row),
   };
+  // A run that was killed may have put its marker there and not said so.
+  const settling: Step = { name: 'tombstone', take: (row) => settle(context, row) };
   const moved = await drive({
     ledger,
-    states: ['tombstoned'],
-    wanted: (row) => work.chosen(row) && withinHold(context, row, left),
-    next: (row) => (row.state === 'tombstoned' ? restoring : undefined),
+    states: ['verified', 'tombstoned'],
+    wanted: (row) => work.chosen(row) && (row.state === 'verified' || withinHold(context, row, left)),
+    next: (row) => {
+      if (row.state === 'tombstoned') return restoring;
+      return row.state === 'verified' && row.intent !== undefined ? settling : undefined;
+    },
     concurrency: context.plan.limits.concurrency,
     retry,
     listener: (event) => {

@@ -81,7 +81,9 @@ export class Queries {
 
   /** Whether any object failed because bytes or digests do not agree. */
   integrityFailures(): number {
-    const row = this.#db.prepare("SELECT count(*) AS n FROM object WHERE integrity = 1 AND state = 'failed'").get();
+    const row = this.#db
+      .prepare("SELECT count(*) AS n FROM object WHERE integrity = 1 AND state IN ('failed', 'tombstoned')")
+      .get();
     return Number(row?.['n'] ?? 0);
   }
 }

@@ -30,8 +30,6 @@ export interface Outcome {
   readonly change: ObjectChange;
   /** Bytes that were written to a centre or back to a source; left out when nothing was. */
   readonly moved?: number;
-  /** The step is to be taken anew, with a new intent: what it rested on has moved, but not the bytes. */
-  readonly again?: boolean;
 }
 
 /** The two stores of an object's partition. */

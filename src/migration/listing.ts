@@ -1,6 +1,7 @@
 import type { Route, Router } from '../plan/router.ts';
 import type { Plan } from '../plan/types.ts';
 import type { ListEntry, Store } from '../store/store.ts';
+import { isProbeKey } from './probe.ts';
 
 /** A listed object and where the plan sends it. */
 export interface Routed {
@@ -29,7 +30,8 @@ export async function* listRouted(
   for await (const page of source.list({ ...from, signal })) {
     const last = page.at(-1);
     if (last === undefined) continue;
-    yield { items: page.map((entry) => ({ entry, route: router.route(source.name, entry.key) })), after: last.key };
+    const objects = page.filter((entry) => !isProbeKey(entry.key));
+    yield { items: objects.map((entry) => ({ entry, route: router.route(source.name, entry.key) })), after: last.key };
   }
   if (!hasManifest(plan, source.name)) return;
   for (const { key, index } of router.unlisted(source.name)) {

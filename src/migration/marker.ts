@@ -1,7 +1,8 @@
 import { canonicalJson } from '../base/canonical.ts';
 import { sha256Hex } from '../base/digest.ts';
 import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
-import type { Attributes, Store } from '../store/store.ts';
+import { type Attributes, type Store, StoreError } from '../store/store.ts';
+import { collect } from './bytes.ts';
 import type { StepContext } from './context.ts';
 
 /** The format that docs/tombstone.md specifies. A reader refuses one that it does not know. */
@@ -61,5 +62,20 @@ export function looksLikeMarker(bytes: Uint8Array): boolean {
     );
   } catch {
     return false;
+  }
+}
+
+/** Whether the object under the key is this very marker. */
+export async function isMarker(source: Store, key: string, marker: Marker, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { head, body, discard } = await source.read(key, { signal });
+    if (head.size > LARGEST_MARKER) {
+      await discard();
+      return false;
+    }
+    return Buffer.compare(await collect(body), marker.bytes) === 0;
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'absent') return false;
+    throw error;
   }
 }

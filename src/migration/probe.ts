@@ -46,9 +46,20 @@ async function requireOne(context: StepContext, ledger: Ledger, name: string, ca
   });
 }
 
+const PREFIX = '.ferry-probe-';
+
+/** Whether a key is of a probe's object: a run that was killed while it asked has left it. */
+export function isProbeKey(key: string): boolean {
+  return key.startsWith(PREFIX) && UUID.test(key.slice(PREFIX.length));
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+const REMOVE_MS = 10_000;
+
 /** Tries one capability on an object of ferry's own, which is removed again. */
 async function probe(store: Store, capability: Capability, signal: AbortSignal): Promise<boolean> {
-  const key = `.ferry-probe-${randomUUID()}`;
+  const key = PREFIX + randomUUID();
   const first = await store.create(key, bytes('first'), { size: 5, signal });
   let revision = first.revision;
   try {
@@ -64,7 +75,8 @@ async function probe(store: Store, capability: Capability, signal: AbortSignal):
     if (stale !== undefined) revision = stale;
     return stale === undefined;
   } finally {
-    await store.remove(key, revision, { signal });
+    // Also when the run ends at once: it would else leave an object behind in someone's bucket.
+    await store.remove(key, revision, { signal: AbortSignal.timeout(REMOVE_MS) });
   }
 }
 

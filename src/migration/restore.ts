@@ -2,6 +2,7 @@ import type { ObjectRow, TombstoneRecord } from '../ledger/rows.ts';
 import { type ObjectHead, type Store, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { isMarker, markerFor } from './marker.ts';
 import { returnCopy } from './return-copy.ts';
 
 /**
@@ -16,14 +17,15 @@ export async function restore(context: StepContext, row: ObjectRow): Promise<Out
   const { source, centre } = endsOf(context, row);
   const { signal } = context;
   const here = await source.head(row.key, { signal });
-  if (here !== undefined && here.revision !== row.tombstone.revision) {
+  if (here !== undefined && !(await isTombstone(context, row, row.tombstone, here, source, centre))) {
     return await alreadyBack(source, row, signal);
   }
+  const revision = here?.revision;
   try {
     const head =
       row.tombstone.kept === undefined
-        ? await returnCopy(context, row, source, centre, row.tombstone.revision)
-        : await fromKept(source, row, row.tombstone, row.tombstone.kept, here, signal);
+        ? await returnCopy(context, row, source, centre, revision ?? row.tombstone.revision)
+        : await source.reinstate(row.key, revision, row.tombstone.kept, { signal });
     return restored(head);
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
@@ -31,16 +33,18 @@ export async function restore(context: StepContext, row: ObjectRow): Promise<Out
   }
 }
 
-async function fromKept(
-  source: Store,
+/** A marker whose mode or another hard link was touched has another revision and the same bytes. */
+async function isTombstone(
+  context: StepContext,
   row: ObjectRow,
-  record: TombstoneRecord,
-  kept: string,
-  here: ObjectHead | undefined,
-  signal: AbortSignal,
-): Promise<ObjectHead> {
-  const revision = here === undefined ? undefined : record.revision;
-  return await source.reinstate(row.key, revision, kept, { signal });
+  { revision, at, holdUntil }: TombstoneRecord,
+  here: ObjectHead,
+  source: Store,
+  centre: Store,
+): Promise<boolean> {
+  if (here.revision === revision) return true;
+  const marker = markerFor(context, row, { step: 'tombstone', at, holdUntil, revision: row.revision }, centre);
+  return here.size === marker.bytes.byteLength && (await isMarker(source, row.key, marker, context.signal));
 }
 
 /** The marker is not there any more: either an earlier attempt came to its end, or someone wrote. The bytes tell. */

@@ -1,9 +1,11 @@
 import { canonicalJson, type Json } from '../base/canonical.ts';
+import { isUnresolved } from '../ledger/lifecycle.ts';
 import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
 import { type Attributes, type Replaced, type Store, StoreError } from '../store/store.ts';
-import { collect, digestOfObject } from './bytes.ts';
+import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
-import { LARGEST_MARKER, type Marker, markerFor } from './marker.ts';
+import { copy } from './copy.ts';
+import { isMarker, type Marker, markerFor } from './marker.ts';
 
 /**
  * What is written to the ledger before the step: all that the marker depends on, so that it is the same after a crash, and the very
@@ -38,11 +40,10 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
     (await isMarker(source, row.key, marker, signal))
   ) {
     // A run before this one put it there and was killed before it could say so.
-    const kept = source.keptToken(row.key, row.intent.revision);
-    const keeps = kept !== undefined && (await source.headKept(row.key, kept, { signal })) !== undefined;
-    return done(row.intent, here.revision, keeps ? kept : undefined);
+    return done(row.intent, here.revision, await keptOf(source, row, row.intent, signal));
   }
   if (copyNow?.revision !== row.centreRevision) {
+    if (here === undefined) await bringBack(source, row.key, row.intent, signal);
     return unresolved(
       'conflict',
       'the copy at the centre is not the one that was verified; the source is left as it is',
@@ -57,7 +58,10 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
   return await swap(context, row, row.intent, source, marker);
 }
 
-/** The source is not in the state that was to be replaced: a conflict, unless its bytes are those that were copied. */
+/**
+ * The source is not in the state that was to be replaced: a conflict, unless its bytes are those that were copied. Then the step is
+ * to be taken anew, with a new intent.
+ */
 async function changed(
   source: Store,
   row: ObjectRow,
@@ -66,7 +70,61 @@ async function changed(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const same = now !== undefined && (await unchangedRevision(source, row, now, signal)) !== undefined;
-  return same ? { to: 'verified', change: { intent: null }, again: true } : unresolved('conflict', reason);
+  return same ? { to: 'verified', change: { intent: null } } : unresolved('conflict', reason);
+}
+
+/**
+ * Finds out what became of a tombstone that was begun, possibly long ago: its marker is there, or the step was cut off between hiding
+ * the old bytes and showing the marker, or it had no effect. Hidden bytes come back, so that a new attempt looks at everything
+ * again and its hold starts anew. An object that needs a person goes on from the copy on, its marker counting as the source.
+ */
+export async function settle(context: StepContext, row: ObjectRow): Promise<Outcome> {
+  const intent = begunTombstone(row);
+  if (intent === undefined) throw new Error(`object ${row.id} has no tombstone that was begun`);
+  const { source, centre } = endsOf(context, row);
+  const { signal } = context;
+  const marker = markerFor(context, row, intent, centre);
+  const here = await source.head(row.key, { signal });
+  if (here?.size === marker.bytes.byteLength && (await isMarker(source, row.key, marker, signal))) {
+    if (row.state !== 'verified') return { to: 'copied', change: { intent, reason: null, integrity: false } };
+    return done(intent, here.revision, await keptOf(source, row, intent, signal));
+  }
+  if (here === undefined && row.intent !== undefined) await bringBack(source, row.key, intent, signal);
+  return row.state === 'verified' ? { to: 'verified', change: { intent: null } } : await copy(context, row);
+}
+
+/**
+ * The tombstone whose marker may be at the source although the object is not `tombstoned`. A marker that was only touched (its mode, a
+ * backup's hard link) has another revision, and the inventory cannot tell that from a new object.
+ */
+export function begunTombstone(row: ObjectRow): TombstoneIntent | undefined {
+  if (row.intent?.step === 'tombstone') return row.intent;
+  if (row.tombstone === undefined || !isUnresolved(row.state)) return undefined;
+  const { at, holdUntil } = row.tombstone;
+  return { step: 'tombstone', at, holdUntil, revision: row.revision };
+}
+
+/** Where the bytes before the marker are kept, if they are. */
+async function keptOf(
+  source: Store,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (row.tombstone?.at === intent.at) return row.tombstone.kept;
+  const kept = source.keptToken(row.key, intent.revision);
+  return kept !== undefined && (await source.headKept(row.key, kept, { signal })) !== undefined ? kept : undefined;
+}
+
+/** Shows the old bytes again where an attempt was cut off after hiding them. Whatever someone wrote there meanwhile stays. */
+async function bringBack(source: Store, key: string, intent: TombstoneIntent, signal: AbortSignal): Promise<void> {
+  const token = source.keptToken(key, intent.revision);
+  if (token === undefined || !(await cutShort(source, key, intent, signal))) return;
+  try {
+    await source.reinstate(key, undefined, token, { signal });
+  } catch (error) {
+    if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
+  }
 }
 
 /**
@@ -128,20 +186,6 @@ async function cutShort(source: Store, key: string, intent: TombstoneIntent, sig
   if (token === undefined) return false;
   const kept = await source.headKept(key, token, { signal });
   return kept?.revision === intent.revision;
-}
-
-async function isMarker(source: Store, key: string, marker: Marker, signal: AbortSignal): Promise<boolean> {
-  try {
-    const { head, body, discard } = await source.read(key, { signal });
-    if (head.size > LARGEST_MARKER) {
-      await discard();
-      return false;
-    }
-    return Buffer.compare(await collect(body), marker.bytes) === 0;
-  } catch (error) {
-    if (error instanceof StoreError && error.kind === 'absent') return false;
-    throw error;
-  }
 }
 
 function done(intent: TombstoneIntent, revision: string, kept: string | undefined): Outcome {

@@ -10,11 +10,25 @@ import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from '.
 export async function verify(context: StepContext, row: ObjectRow): Promise<Outcome> {
   if (row.sha256 === undefined) throw new Error(`object ${row.id} is to be verified but has no digest`);
   try {
-    return context.plan.verify === 'readback' ? await readBack(context, row) : await attested(context, row);
+    const outcome = context.plan.verify === 'readback' ? await readBack(context, row) : await attested(context, row);
+    return outcome.to === 'verified' ? ((await unencrypted(context, row)) ?? outcome) : outcome;
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
     return disagrees('the copy has vanished from the centre');
   }
+}
+
+/** Where the plan requires encryption: what is against the object, if anything. */
+async function unencrypted(context: StepContext, row: ObjectRow): Promise<Outcome | undefined> {
+  const partition = context.plan.partitions.find(({ name }) => name === row.partition);
+  if (partition?.encryption !== 'required') return undefined;
+  const { centre } = endsOf(context, row);
+  const head = await centre.head(row.key, { signal: context.signal });
+  if (head?.encrypted !== undefined) return undefined;
+  return unresolved(
+    'failed',
+    `${centre.name} does not say that it encrypts the object at rest, which the plan requires`,
+  );
 }
 
 async function readBack(context: StepContext, row: ObjectRow): Promise<Outcome> {

@@ -25,11 +25,12 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     residency: document.residency,
     runner: document.runner,
     stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, storeOf(name, store, folder)])),
-    partitions: partitions.map(({ name, from, to, select }) => ({
+    partitions: partitions.map(({ name, from, to, select, encryption }) => ({
       name,
       from,
       to,
       select: selectorOf(select, folder),
+      encryption,
     })),
     exclude: exclude.map(
       (rule): ExcludeSpec => ({ from: rule.from, select: selectorOf(rule, folder), reason: rule.reason }),
@@ -107,6 +108,7 @@ function storeOf(name: string, store: StoreDocument, folder: string): StoreSpec 
     prefix: store.prefix,
     pathStyle: store.pathStyle,
     credentials: credentialsOf(store.credentials),
+    encryption: store.encryption,
   };
 }
 

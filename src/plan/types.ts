@@ -63,7 +63,14 @@ export interface S3StoreSpec extends AnyStoreSpec {
   /** `undefined` means: path style when an endpoint is given. */
   readonly pathStyle: boolean | undefined;
   readonly credentials: CredentialsSpec;
+  readonly encryption: EncryptionSpec | undefined;
 }
+
+/** How a server encrypts at rest. The key of SSE-C is in the environment, never here. */
+export type EncryptionSpec =
+  | { readonly type: 'SSE-S3' }
+  | { readonly type: 'SSE-KMS'; readonly keyId?: string | undefined }
+  | { readonly type: 'SSE-C'; readonly keyEnv: string };
 
 export type CredentialsSpec =
   | {
@@ -81,6 +88,8 @@ export interface PartitionSpec {
   readonly from: string;
   readonly to: string;
   readonly select: Selector;
+  /** Whether an object that is not encrypted at rest at the centre fails. */
+  readonly encryption: 'required' | undefined;
 }
 
 export interface ExcludeSpec {

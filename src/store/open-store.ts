@@ -9,8 +9,10 @@ export async function makeStore(spec: StoreSpec, env: Readonly<Record<string, st
       return new FileStore(spec);
     case 's3': {
       // The SDK is large: who moves files alone need not wait for it, nor hold it in memory.
-      const [{ S3Store }, { makeClient }] = await Promise.all([import('./s3/s3-store.ts'), import('./s3/client.ts')]);
-      return new S3Store(spec, makeClient(spec, env));
+      const { S3Store } = await import('./s3/s3-store.ts');
+      const { makeClient } = await import('./s3/client.ts');
+      const { encryptionOf } = await import('./s3/encryption.ts');
+      return new S3Store(spec, makeClient(spec, env), encryptionOf(spec.name, spec.encryption, env));
     }
   }
 }

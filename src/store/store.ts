@@ -121,6 +121,8 @@ export interface ObjectHead extends ListEntry {
   readonly sha256?: string;
   /** For an object made of parts, where the store keeps it: SHA-256 over the parts' digests as hex, a dash, their number. */
   readonly composite?: string;
+  /** How the store says that it encrypts the object at rest: `SSE-S3`, `SSE-KMS`, `SSE-C`. */
+  readonly encrypted?: string;
   readonly attributes: Attributes;
 }
 

@@ -45,6 +45,7 @@ export function s3Spec(name: string, bucket: string, prefix = ''): S3StoreSpec {
     region: 'us-east-1',
     bucket,
     prefix,
+    encryption: undefined,
     pathStyle: undefined,
     credentials: {
       from: 'env',

@@ -4,7 +4,7 @@ import { summarise } from '../../migration/summary.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { logListener } from '../log-listener.ts';
 import { openPlan, retryPolicy, withSession } from '../session.ts';
-import { renderSummary } from '../summary-text.ts';
+import { renderSummary, verdictOf } from '../summary-text.ts';
 
 export interface RestoreOptions extends GlobalOptions {
   readonly partition?: readonly string[];
@@ -46,6 +46,7 @@ export async function restoreCommand(file: string, options: RestoreOptions, io: 
       io.print(renderSummary(summary, moved, seconds));
       for (const { partition, key, reason } of undone.left)
         io.print(`  not restored: ${partition}  ${JSON.stringify(key)}: ${reason}`);
+      if (verdictOf(summary) === 'integrity') return 'integrity';
       return undone.left.length > 0 ? 'unresolved' : 'done';
     } finally {
       ledger.runs.end(runId, outcome, moved);

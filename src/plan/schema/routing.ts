@@ -116,6 +116,10 @@ export const partitionSchema = mapping(
     from: storeRef('The legacy store that is read.'),
     select: selectorOf({}, prefixField, 'Which of its objects.'),
     to: storeRef('The centre that they move to.'),
+    encryption: oneOf(
+      ['required'],
+      'Each object must be encrypted at rest at its centre; looked at after the write.',
+    ).optional(),
   },
   'A rule that selects objects of one legacy store and names their centre.',
 );

@@ -49,6 +49,36 @@ const credentialsSchema = choice(
   [environmentCredentials, profileCredentials],
 ).meta({ description: 'Where the credentials come from; left out for the AWS default chain.' });
 
+const ENCRYPTIONS = ['SSE-S3', 'SSE-KMS', 'SSE-C'] as const;
+
+/** One branch a kind, so that a key can only stand where it means something. */
+const encryptionSchema = z
+  .discriminatedUnion(
+    'type',
+    [
+      mapping(
+        { type: z.literal('SSE-S3').meta({ description: 'With keys that the server manages.' }) },
+        'Encryption by the server with keys of its own.',
+      ),
+      mapping(
+        {
+          type: z.literal('SSE-KMS').meta({ description: 'With a key of the key management service.' }),
+          keyId: text('the id of a key', "The key's id or ARN; by default the bucket's own.").optional(),
+        },
+        'Encryption by the server with a key of its key management service.',
+      ),
+      mapping(
+        {
+          type: z.literal('SSE-C').meta({ description: 'With a key that goes along with each request.' }),
+          keyEnv: variable('The environment variable that holds the key: 32 bytes as base64.'),
+        },
+        'Encryption by the server with a key that only its clients keep. Needs https.',
+      ),
+    ],
+    { error: `a mapping with "type: ${ENCRYPTIONS.join('", "type: ')}"` },
+  )
+  .meta({ description: 'How objects are encrypted at rest: asked for on every write, and for SSE-C on every read.' });
+
 const jurisdiction = () => country('The country whose law the store is under (ISO 3166-1 alpha-2).');
 
 const fileStoreSchema = mapping(
@@ -82,6 +112,7 @@ const s3StoreSchema = mapping(
     }),
     jurisdiction: jurisdiction(),
     credentials: credentialsSchema.optional(),
+    encryption: encryptionSchema.optional(),
   },
   'A store that is a bucket, or a prefix in one.',
 );

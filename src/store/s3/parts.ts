@@ -18,6 +18,7 @@ import {
   type Upload,
 } from '../store.ts';
 import { attributeInput } from './attributes.ts';
+import type { Encryption } from './encryption.ts';
 
 const MIB = 1024 ** 2;
 
@@ -25,6 +26,7 @@ interface Bucket {
   readonly store: string;
   readonly client: S3Client;
   readonly bucket: string;
+  readonly encryption: Encryption;
   readonly full: (key: string) => string;
   readonly send: <T>(op: string, key: string, request: () => Promise<T>) => Promise<T>;
   readonly head: (key: string, options: CallOptions) => Promise<ObjectHead | undefined>;
@@ -45,6 +47,7 @@ export class S3Parts implements PartStore {
       ...this.#at(key),
       ...attributeInput(this.#in.store, key, options.attributes),
       ChecksumAlgorithm: 'SHA256',
+      ...this.#in.encryption.write,
     });
     const output = await this.#in.send('begin upload', key, () => this.#in.client.send(command, http(options)));
     if (output.UploadId === undefined) throw this.#error('begin upload', key, 'the server named no upload');
@@ -65,6 +68,7 @@ export class S3Parts implements PartStore {
       Body: bytes,
       ContentLength: bytes.byteLength,
       ChecksumSHA256: base64(options.sha256),
+      ...this.#in.encryption.touch,
     });
     const output = await this.#in.send(`upload part ${number}`, key, () =>
       this.#in.client.send(command, http(options)),
@@ -111,6 +115,7 @@ export class S3Parts implements PartStore {
       ...this.#at(key),
       UploadId: upload,
       MultipartUpload: { Parts },
+      ...this.#in.encryption.touch,
       ...(over === undefined ? { IfNoneMatch: '*' } : { IfMatch: `"${over}"` }),
     });
     try {

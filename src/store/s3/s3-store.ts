@@ -31,6 +31,7 @@ import {
 } from '../store.ts';
 import { type AttributeOutput, attributeInput, attributesOf } from './attributes.ts';
 import { readerBody, uploadStream } from './body.ts';
+import { type Encryption, encryptedBy } from './encryption.ts';
 import { asStoreError } from './errors.ts';
 import { decodeListed, fullKey } from './keys.ts';
 import { S3Parts } from './parts.ts';
@@ -47,10 +48,12 @@ export class S3Store implements Store {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #encryption: Encryption;
   /** `undefined` where the server would not say. */
   #versioned: boolean | undefined;
 
-  constructor(spec: S3StoreSpec, client: S3Client) {
+  constructor(spec: S3StoreSpec, client: S3Client, encryption: Encryption) {
+    this.#encryption = encryption;
     this.name = spec.name;
     const host = spec.endpoint === undefined ? `${spec.region}.amazonaws.com` : new URL(spec.endpoint).host;
     this.location = `s3://${host}/${spec.bucket}/${spec.prefix}`;
@@ -61,6 +64,7 @@ export class S3Store implements Store {
       store: this.name,
       client,
       bucket: spec.bucket,
+      encryption,
       full: (key) => this.#full(key),
       send: (op, key, request) => this.#send(op, key, request),
       head: (key, options) => this.head(key, options),
@@ -105,7 +109,7 @@ export class S3Store implements Store {
   }
 
   async head(key: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
-    const input = { Bucket: this.#bucket, Key: this.#full(key), ChecksumMode: 'ENABLED' as const };
+    const input = { ...this.#at(key), ChecksumMode: 'ENABLED' as const };
     try {
       const output = await this.#send('head', key, () =>
         this.#client.send(new HeadObjectCommand(input), this.#http(options.signal)),
@@ -120,8 +124,7 @@ export class S3Store implements Store {
   async read(key: string, options: ReadOptions = {}): Promise<ObjectReader> {
     const { range, revision, signal } = options;
     const input = {
-      Bucket: this.#bucket,
-      Key: this.#full(key),
+      ...this.#at(key),
       ...(range === undefined
         ? { ChecksumMode: 'ENABLED' as const }
         : { Range: `bytes=${range.start}-${range.end - 1}` }),
@@ -164,7 +167,7 @@ export class S3Store implements Store {
   }
 
   async headKept(key: string, kept: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
-    const input = { Bucket: this.#bucket, Key: this.#full(key), VersionId: kept, ChecksumMode: 'ENABLED' as const };
+    const input = { ...this.#at(key), VersionId: kept, ChecksumMode: 'ENABLED' as const };
     try {
       const output = await this.#send('head kept', key, () =>
         this.#client.send(new HeadObjectCommand(input), this.#http(options.signal)),
@@ -183,7 +186,7 @@ export class S3Store implements Store {
     kept: string,
     options: CallOptions = {},
   ): Promise<ObjectHead> {
-    const input = { Bucket: this.#bucket, Key: this.#full(key), VersionId: kept };
+    const input = { ...this.#at(key), VersionId: kept };
     const old = await this.#send('reinstate', key, () =>
       this.#client.send(new GetObjectCommand(input), this.#http(options.signal)),
     );
@@ -202,10 +205,7 @@ export class S3Store implements Store {
    */
   async remove(key: string, revision: string, options: CallOptions = {}): Promise<void> {
     const head = await this.#send('remove', key, () =>
-      this.#client.send(
-        new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#full(key) }),
-        this.#http(options.signal),
-      ),
+      this.#client.send(new HeadObjectCommand(this.#at(key)), this.#http(options.signal)),
     );
     if (revisionOf(head.ETag) !== revision)
       throw this.#error('precondition', 'remove', key, 'it is another object by now');
@@ -275,6 +275,7 @@ export class S3Store implements Store {
       Bucket: this.#bucket,
       Key: this.#full(key),
       ContentLength: options.size,
+      ...this.#encryption.write,
       ...attributeInput(this.name, key, options.attributes),
       ...condition,
       ...(whole === undefined
@@ -315,7 +316,7 @@ export class S3Store implements Store {
   }
 
   async #versionOf(key: string, revision: string, options: CallOptions): Promise<string | undefined> {
-    const input = { Bucket: this.#bucket, Key: this.#full(key) };
+    const input = this.#at(key);
     const head = await this.#send('replace', key, () =>
       this.#client.send(new HeadObjectCommand(input), this.#http(options.signal)),
     );
@@ -347,7 +348,13 @@ export class S3Store implements Store {
     key: string,
     output: Pick<
       HeadObjectCommandOutput,
-      'ContentLength' | 'ETag' | 'LastModified' | 'ChecksumSHA256' | 'ChecksumType'
+      | 'ContentLength'
+      | 'ETag'
+      | 'LastModified'
+      | 'ChecksumSHA256'
+      | 'ChecksumType'
+      | 'ServerSideEncryption'
+      | 'SSECustomerAlgorithm'
     > &
       AttributeOutput,
   ): ObjectHead {
@@ -360,7 +367,18 @@ export class S3Store implements Store {
     };
     const sha256 = wholeDigest(output.ChecksumSHA256, output.ChecksumType);
     const composite = compositeDigest(output.ChecksumSHA256);
-    return { ...head, ...(sha256 === undefined ? {} : { sha256 }), ...(composite === undefined ? {} : { composite }) };
+    const encrypted = encryptedBy(output);
+    return {
+      ...head,
+      ...(sha256 === undefined ? {} : { sha256 }),
+      ...(composite === undefined ? {} : { composite }),
+      ...(encrypted === undefined ? {} : { encrypted }),
+    };
+  }
+
+  /** Names an object in a request for it. */
+  #at(key: string) {
+    return { Bucket: this.#bucket, Key: this.#full(key), ...this.#encryption.touch };
   }
 
   #full(key: string): string {
