@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { TestProject } from 'vitest/node';
 import { startMinio } from '../../src/rehearsal/minio.ts';
 
@@ -15,7 +16,9 @@ declare module 'vitest' {
 
 /** One MinIO server for the whole run; each test has a bucket of its own in it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const server = await startMinio({ tell: (text) => process.stderr.write(`${text}\n`) });
+  // A key of its own, so that the server can encrypt at rest for those who ask.
+  const env = { MINIO_KMS_SECRET_KEY: `tests:${randomBytes(32).toString('base64')}` };
+  const server = await startMinio({ env, tell: (text) => process.stderr.write(`${text}\n`) });
   const { endpoint, accessKey, secretKey } = server;
   project.provide('minio', { endpoint, accessKey, secretKey });
   return async () => await server.stop();
