@@ -55,7 +55,7 @@ async function opened(store: Store, isSource: boolean, options: StoresOptions): 
     return store;
   } catch (error) {
     const absentFolder = error instanceof StoreError && error.kind === 'missing' && store.kind === 'file';
-    if (absentFolder && missing === 'empty') return new MemoryStore({ name: store.name });
+    if (absentFolder && missing === 'empty') return new MemoryStore({ name: store.name, holds: store.holds });
     throw error;
   }
 }

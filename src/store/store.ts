@@ -1,3 +1,5 @@
+import type { AttributeName } from '../base/attribute-names.ts';
+
 /**
  * The port to a place that holds objects, and its contract. Adapters: `file`, `s3`, `memory`. Retry, rate limits, the
  * egress guard and fault injection wrap a `Store`; an adapter knows none of them and tries each request once.
@@ -26,6 +28,8 @@ export interface Store {
   readonly location: string;
   /** Where the store takes large objects in parts; `create` then takes only what fits into one request. */
   readonly parts?: PartStore | undefined;
+  /** The attributes that objects keep there. A server may still refuse or drop one: what came of it, `head` tells. */
+  readonly holds: ReadonlySet<AttributeName>;
 
   /** Checks that the store is there and may be used: a folder that exists, a bucket that answers. `create` makes a missing folder. */
   open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void>;
@@ -133,8 +137,19 @@ export interface Attributes {
   readonly contentLanguage?: string;
   readonly contentDisposition?: string;
   readonly cacheControl?: string;
-  /** User metadata: lower-case names without the `x-amz-meta-` prefix. */
+  /** The text of the Expires header as it stands; it need not be a date. */
+  readonly expires?: string;
+  /** User metadata: lower-case names without the `x-amz-meta-` prefix. Values stand as the server gave them, RFC 2047 words included. */
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly websiteRedirect?: string;
+  /** Absent for STANDARD. */
+  readonly storageClass?: string;
+  /** A token that stood in Content-Encoding by mistake and was left out of `contentEncoding`. Never written. */
+  readonly strippedEncoding?: string;
+  /** Permission bits, and time of last write in milliseconds since 1970: of files alone, and no part of the object's data. */
+  readonly mode?: number;
+  readonly mtimeMs?: number;
 }
 
 /** Whole bytes, or a source of chunks that can be read once. */

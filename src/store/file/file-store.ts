@@ -1,6 +1,7 @@
 import { link, mkdir, realpath, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { AttributeName } from '../../base/attribute-names.ts';
 import {
   type Body,
   type CallOptions,
@@ -19,15 +20,16 @@ import { FolderSync, isRealFolder, makeFolders } from './folders.ts';
 import { fileOf } from './keys.ts';
 import { listFiles } from './list.ts';
 import { readFile } from './read.ts';
-import { revisionOf, sameState, stateOfRevision } from './revision.ts';
+import { attributesOf, revisionOf, sameState, stateOfRevision } from './revision.ts';
 import { Scratch } from './scratch.ts';
 import { inTurn, keptToken, revisionOfToken, Swap, statsOf } from './swap.ts';
 
-/** A directory tree as a store: the key `a/b` is the file ROOT/a/b. Attributes are not kept. */
+/** A directory tree as a store: the key `a/b` is the file ROOT/a/b. It holds no attributes but mode and time of last write. */
 export class FileStore implements Store {
   readonly name: string;
   readonly kind = 'file';
   readonly location: string;
+  readonly holds: ReadonlySet<AttributeName> = new Set();
   readonly #syncing = new FolderSync();
   /** Symbolic links above the root are resolved at `open`; below it none is followed. */
   #root: string;
@@ -85,7 +87,13 @@ export class FileStore implements Store {
       if (!(await isRealFolder(this.name, key, file))) return undefined;
       const stats = await statsOf(file);
       if (stats === undefined || stats.isDirectory()) return undefined;
-      const head = { key, size: stats.size, revision: revisionOf(stats), modified: stats.mtimeMs, attributes: {} };
+      const head = {
+        key,
+        size: stats.size,
+        revision: revisionOf(stats),
+        modified: stats.mtimeMs,
+        attributes: attributesOf(stats),
+      };
       return stats.isFile() ? head : { ...head, unusable: 'it is not a file' };
     });
   }
@@ -145,7 +153,7 @@ export class FileStore implements Store {
         size: stats.size,
         revision: unchanged ? revision : revisionOf(stats),
         modified: stats.mtimeMs,
-        attributes: {},
+        attributes: attributesOf(stats),
       };
     });
   }

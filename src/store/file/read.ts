@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ObjectReader, type ReadOptions, StoreError } from '../store.ts';
 import { asStoreError, codeOf } from './errors.ts';
-import { revisionOf } from './revision.ts';
+import { attributesOf, revisionOf } from './revision.ts';
 
 /**
  * Kernels stamp files with a clock that ticks every 1 to 10 ms. A write within one tick of the last one leaves the same times, so a
@@ -25,7 +25,13 @@ export async function readFile(store: string, key: string, file: string, options
     if (stats.isDirectory()) throw new StoreError({ ...at, kind: 'absent', why: 'there is a folder of that name' });
     if (!stats.isFile())
       throw new StoreError({ ...at, kind: 'key', why: 'there is something else than a file of that name' });
-    const head = { key, size: stats.size, revision: revisionOf(stats), modified: stats.mtimeMs, attributes: {} };
+    const head = {
+      key,
+      size: stats.size,
+      revision: revisionOf(stats),
+      modified: stats.mtimeMs,
+      attributes: attributesOf(stats),
+    };
     if (options.revision !== undefined && head.revision !== options.revision) {
       throw new StoreError({ ...at, kind: 'precondition', why: 'it is another file by now' });
     }

@@ -1,4 +1,5 @@
 import type { Stats } from 'node:fs';
+import type { Attributes } from '../store.ts';
 
 /** The parts of a file's state that stay as they are when the file is only renamed. */
 export interface FileState {
@@ -26,4 +27,9 @@ const PARTS = /^(\d+)-(\d+)-(-?[\d.]+)-/;
 /** Whether it is the same file, unwritten, though perhaps under another name. */
 export function sameState(a: FileState, b: FileState): boolean {
   return a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs;
+}
+
+/** What a file has beside its bytes. */
+export function attributesOf(stats: Stats): Attributes {
+  return { mode: stats.mode & 0o777, mtimeMs: stats.mtimeMs };
 }

@@ -38,6 +38,7 @@ export class Scratch {
     const handle = await open(file, 'wx', 0o666);
     try {
       await this.#fill(handle, key, body, options);
+      await this.#dress(handle, options);
       await handle.sync();
     } catch (error) {
       await handle.close();
@@ -67,6 +68,14 @@ export class Scratch {
       const why = 'the body has another SHA-256 than announced';
       throw new StoreError({ kind: 'digest', store: this.#store, op: 'write', key, why });
     }
+  }
+
+  /** The mode and time of the file that it is a copy of. The owner may always read it: a copy that cannot be read proves nothing. */
+  async #dress(handle: Awaited<ReturnType<typeof open>>, { attributes = {} }: WriteOptions): Promise<void> {
+    const { mode, mtimeMs } = attributes;
+    if (mode !== undefined) await handle.chmod((mode & 0o777) | 0o400);
+    // A time that is still to come would make a file look unsettled for as long.
+    if (mtimeMs !== undefined && mtimeMs <= Date.now()) await handle.utimes(new Date(), mtimeMs / 1_000);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { ATTRIBUTE_NAMES, type AttributeName } from '../../base/attribute-names.ts';
 import { sha256Hex } from '../../base/digest.ts';
 import { compareUtf8 } from '../../base/order.ts';
 import {
@@ -28,13 +29,16 @@ export class MemoryStore implements Store {
   readonly name: string;
   readonly kind = 'memory';
   readonly location: string;
+  readonly holds: ReadonlySet<AttributeName>;
   readonly #objects = new Map<string, Held>();
   readonly #kept = new Map<string, Held>();
   #writes = 0;
 
-  constructor(options: { readonly name: string }) {
+  /** `holds` of the store that it stands for; all attributes where none is named. */
+  constructor(options: { readonly name: string; readonly holds?: ReadonlySet<AttributeName> }) {
     this.name = options.name;
     this.location = `memory://${options.name}`;
+    this.holds = options.holds ?? new Set(ATTRIBUTE_NAMES);
   }
 
   async open(): Promise<void> {}

@@ -3,6 +3,7 @@ import { fromIni } from '@aws-sdk/credential-providers';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { FerryError } from '../../base/errors.ts';
 import type { CredentialsSpec, S3StoreSpec } from '../../plan/types.ts';
+import { sendsExpires } from './attributes.ts';
 
 const nothing = (): void => undefined;
 const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
@@ -36,7 +37,7 @@ export function makeClient(spec: S3StoreSpec, env: Env): S3Client {
   if (spec.endpoint !== undefined) config.endpoint = spec.endpoint;
   const credentials = credentialsOf(spec.name, spec.credentials, env);
   if (credentials !== undefined) config.credentials = credentials;
-  return new S3Client(config);
+  return sendsExpires(new S3Client(config));
 }
 
 function credentialsOf(store: string, spec: CredentialsSpec, env: Env): S3ClientConfig['credentials'] {

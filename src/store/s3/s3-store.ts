@@ -4,6 +4,7 @@ import {
   DeleteObjectCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
@@ -12,9 +13,11 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { ATTRIBUTE_NAMES } from '../../base/attribute-names.ts';
 import { sha256Hex } from '../../base/digest.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
 import {
+  type Attributes,
   type Body,
   type CallOptions,
   type ListEntry,
@@ -45,6 +48,7 @@ export class S3Store implements Store {
   readonly kind = 's3';
   readonly location: string;
   readonly parts: PartStore;
+  readonly holds = new Set(ATTRIBUTE_NAMES);
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
@@ -114,7 +118,7 @@ export class S3Store implements Store {
       const output = await this.#send('head', key, () =>
         this.#client.send(new HeadObjectCommand(input), this.#http(options.signal)),
       );
-      return this.#headOf(key, output);
+      return await this.#headOf(key, output, options);
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'absent') return undefined;
       throw error;
@@ -133,12 +137,12 @@ export class S3Store implements Store {
     const output = await this.#send('read', key, () =>
       this.#client.send(new GetObjectCommand(input), this.#http(signal)),
     );
-    const head = this.#headOf(
-      key,
-      range === undefined ? output : { ...output, ContentLength: wholeSize(output.ContentRange) },
-    );
+    const body = output.Body as Readable;
+    // The head of a part is of the whole object; its tags are not asked for again with each.
+    const whole = range === undefined ? output : { ...output, TagCount: 0, ContentLength: wholeSize(output.ContentRange) };
+    const head = await this.#orDestroy(body, this.#headOf(key, whole, options));
     const at = { store: this.name, op: 'read', key };
-    return { head, ...readerBody(output.Body as Readable, output.ContentLength ?? 0, at, signal) };
+    return { head, ...readerBody(body, output.ContentLength ?? 0, at, signal) };
   }
 
   async create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {
@@ -172,7 +176,7 @@ export class S3Store implements Store {
       const output = await this.#send('head kept', key, () =>
         this.#client.send(new HeadObjectCommand(input), this.#http(options.signal)),
       );
-      return this.#headOf(key, output);
+      return await this.#headOf(key, output, options);
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'absent') return undefined;
       throw error;
@@ -192,8 +196,9 @@ export class S3Store implements Store {
     );
     const size = old.ContentLength ?? 0;
     const at = { store: this.name, op: 'reinstate', key };
+    const attributes = await this.#orDestroy(old.Body as Readable, this.#attributesOf(key, old, options));
     const { body } = readerBody(old.Body as Readable, size, at, options.signal);
-    const write = { ...options, size, attributes: attributesOf(old as AttributeOutput) };
+    const write = { ...options, size, attributes };
     return revision === undefined
       ? await this.create(key, body, write)
       : (await this.replace(key, revision, body, write)).head;
@@ -344,7 +349,7 @@ export class S3Store implements Store {
     ];
   }
 
-  #headOf(
+  async #headOf(
     key: string,
     output: Pick<
       HeadObjectCommandOutput,
@@ -356,14 +361,15 @@ export class S3Store implements Store {
       | 'ServerSideEncryption'
       | 'SSECustomerAlgorithm'
     > &
-      AttributeOutput,
-  ): ObjectHead {
+      TaggedOutput,
+    options: CallOptions,
+  ): Promise<ObjectHead> {
     const head = {
       key,
       size: output.ContentLength ?? 0,
       revision: revisionOf(output.ETag),
       modified: output.LastModified?.getTime() ?? 0,
-      attributes: attributesOf(output),
+      attributes: await this.#attributesOf(key, output, options),
     };
     const sha256 = wholeDigest(output.ChecksumSHA256, output.ChecksumType);
     const composite = compositeDigest(output.ChecksumSHA256);
@@ -379,6 +385,27 @@ export class S3Store implements Store {
   /** Names an object in a request for it. */
   #at(key: string) {
     return { Bucket: this.#bucket, Key: this.#full(key), ...this.#encryption.touch };
+  }
+
+  /** Tags come by a request of their own, which is made only where the answer counts any. */
+  async #attributesOf(key: string, output: TaggedOutput, options: CallOptions): Promise<Attributes> {
+    if ((output.TagCount ?? 0) === 0) return attributesOf(output);
+    const VersionId = output.VersionId;
+    const input = { Bucket: this.#bucket, Key: this.#full(key), ...(VersionId === undefined ? {} : { VersionId }) };
+    const tagged = await this.#send('read the tags', key, () =>
+      this.#client.send(new GetObjectTaggingCommand(input), this.#http(options.signal)),
+    );
+    return attributesOf(output, tagged.TagSet);
+  }
+
+  /** A body that nobody will read does not keep its connection. */
+  async #orDestroy<T>(body: Readable, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
   }
 
   #full(key: string): string {
@@ -408,6 +435,8 @@ export class S3Store implements Store {
     });
   }
 }
+
+type TaggedOutput = AttributeOutput & Pick<HeadObjectCommandOutput, 'TagCount' | 'VersionId'>;
 
 /** An object whose key is the store's prefix itself has none in this store. Empty, it is what consoles make of a folder. */
 function nameless(item: _Object): ListEntry[] {

@@ -1,3 +1,4 @@
+import type { AttributeName } from '../../base/attribute-names.ts';
 import type {
   Body,
   CallOptions,
@@ -18,6 +19,7 @@ export class ForwardingStore implements Store {
   readonly name: string;
   readonly kind: StoreKind;
   readonly location: string;
+  readonly holds: ReadonlySet<AttributeName>;
   protected readonly inner: Store;
 
   get parts(): PartStore | undefined {
@@ -29,6 +31,7 @@ export class ForwardingStore implements Store {
     this.name = inner.name;
     this.kind = inner.kind;
     this.location = inner.location;
+    this.holds = inner.holds;
   }
 
   open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void> {
