@@ -5,6 +5,7 @@ import { type ObjectHead, type ObjectReader, type Store, StoreError } from '../s
 import { collect, digestOfObject, hashing, type ReadDigest } from './bytes.ts';
 import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { copyInParts, dropUpload } from './copy-parts.ts';
+import { carried, refusedLoss } from './fidelity.ts';
 import { looksLikeMarker } from './marker.ts';
 import { IN_PARTS_FROM, partSizeFor } from './part-plan.ts';
 
@@ -24,6 +25,11 @@ export async function copy(context: StepContext, row: ObjectRow): Promise<Outcom
     if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
     return unresolved('gone', 'the source vanished before its copy');
   }
+  const refused = refusedLoss(context, row, reader.head.attributes);
+  if (refused !== undefined && reader.head.size > SMALL) {
+    await reader.discard();
+    return refused;
+  }
   return reader.head.size <= SMALL
     ? await copySmall(context, row, reader, centre)
     : await copyLarge(context, row, reader, source, centre);
@@ -37,9 +43,11 @@ async function copySmall(context: StepContext, row: ObjectRow, reader: ObjectRea
       'the source holds a tombstone that this ledger does not know; use the state directory of the run that put it there',
     );
   }
+  const refused = refusedLoss(context, row, reader.head.attributes);
+  if (refused !== undefined) return refused;
   const read: ReadDigest = { head: reader.head, sha256: sha256Hex(bytes), size: bytes.byteLength };
   try {
-    const { attributes } = reader.head;
+    const attributes = carried(context, row, reader.head.attributes);
     const head = await centre.create(row.key, bytes, {
       size: read.size,
       sha256: read.sha256,
@@ -73,7 +81,7 @@ async function copyLarge(
     try {
       const head = await centre.create(row.key, hashing(reader.body, hash), {
         size: reader.head.size,
-        attributes: reader.head.attributes,
+        attributes: carried(context, row, reader.head.attributes),
         signal,
       });
       return copied({ head: reader.head, sha256: hash.digest('hex'), size: reader.head.size }, head, reader.head.size);
@@ -100,7 +108,8 @@ async function copyHuge(work: Parameters<typeof copyInParts>[0]): Promise<Outcom
   const partSize = partSizeFor(head.size, parts.limits);
   if (partSize === undefined) return unresolved('failed', `${centre.name} takes no object of ${head.size} bytes`);
   try {
-    const { sent, composite, sha256, ...made } = await copyInParts(work, partSize);
+    const asked = { ...head, attributes: carried(context, row, head.attributes) };
+    const { sent, composite, sha256, ...made } = await copyInParts({ ...work, head: asked }, partSize);
     const outcome = copied({ head, sha256, size: head.size }, made.head, sent);
     return { ...outcome, change: { ...outcome.change, composite } };
   } catch (error) {

@@ -4,9 +4,11 @@ import type { Plan } from '../plan/types.ts';
 import type { Store } from '../store/store.ts';
 import { CentreCursor } from './centre-cursor.ts';
 import { chainStart } from './chain.ts';
+import { canLose } from './fidelity.ts';
 import { Counter } from './inventory.ts';
 import { listRouted } from './listing.ts';
 import { judge, type Standing } from './standing.ts';
+import { countLosses, type LossCount, type LossQuestion } from './survey-losses.ts';
 
 /** What a dry run found in one partition. Bytes are of the source objects. */
 export interface PartitionSurvey {
@@ -22,6 +24,8 @@ export interface PartitionSurvey {
   /** Markers of an earlier run, not counted as objects. */
   tombstones: number;
   readonly conflictSample: string[];
+  /** Objects that would lose an attribute at the centre, by its name; whether the plan accepts it or not. */
+  readonly losses: LossCount;
 }
 
 export interface Survey {
@@ -62,6 +66,7 @@ export async function survey(work: SurveyWork, seen: (entries: number) => void =
       conflicts: 0,
       tombstones: 0,
       conflictSample: [],
+      losses: {},
     })),
     unassigned: { objects: 0, bytes: 0, sample: [] },
     excluded: { objects: 0, bytes: 0 },
@@ -98,14 +103,19 @@ async function surveySource(
   try {
     for await (const page of listRouted(plan, source, router, { signal })) {
       counter.page(page);
+      const questions: LossQuestion[] = [];
       for (const { entry, route } of page.items) {
         const partition = route.to === 'partition' ? result.partitions[route.index] : undefined;
         if (partition === undefined) continue;
         const cursor = cursors.get(partition.to) ?? new CentreCursor(storeOf(work, partition.to), signal);
         cursors.set(partition.to, cursor);
-        const standing = await judge(work, source, storeOf(work, partition.to), entry, await cursor.find(entry.key));
+        const centre = storeOf(work, partition.to);
+        const standing = await judge(work, source, centre, entry, await cursor.find(entry.key));
         count(result, partition, entry.key, entry.size, standing);
+        const moves = standing === 'absent' || standing === 'there';
+        if (moves && canLose(source, centre)) questions.push({ key: entry.key, centre, into: partition.losses });
       }
+      await countLosses(source, questions, plan.limits.concurrency, signal);
       entries += page.items.length;
       seen(entries);
       signal.throwIfAborted();

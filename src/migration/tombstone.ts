@@ -1,10 +1,10 @@
-import { canonicalJson, type Json } from '../base/canonical.ts';
 import { isUnresolved } from '../ledger/lifecycle.ts';
 import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
-import { type Attributes, type Replaced, type Store, StoreError } from '../store/store.ts';
+import { type Replaced, type Store, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { copy } from './copy.ts';
+import { sameAttributes } from './fidelity.ts';
 import { isMarker, type Marker, markerFor } from './marker.ts';
 
 /**
@@ -141,16 +141,12 @@ async function unchangedRevision(
   if (now === row.revision) return now;
   try {
     const { head, sha256 } = await digestOfObject(source, row.key, { signal });
-    const same = sha256 === row.sha256 && canonicalJson(json(head.attributes)) === canonicalJson(json(row.attributes));
+    const same = sha256 === row.sha256 && sameAttributes(head.attributes, row.attributes);
     return same ? head.revision : undefined;
   } catch (error) {
     if (error instanceof StoreError && error.kind === 'absent') return undefined;
     throw error;
   }
-}
-
-function json(attributes: Attributes): Json {
-  return attributes as unknown as Json;
 }
 
 async function swap(

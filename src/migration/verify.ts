@@ -1,40 +1,28 @@
 import type { ObjectRow } from '../ledger/rows.ts';
-import { StoreError } from '../store/store.ts';
+import { type ObjectHead, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
 import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { refusedDifference } from './fidelity.ts';
 
 /**
  * Proves the copy at the centre: `readback` reads every byte there again; `attested` takes the SHA-256 that the store itself
- * computed or checked, and leaves the object `unverifiable` where there is none. Changes nothing in any store.
+ * computed or checked, and leaves the object `unverifiable` where there is none. Attributes are compared either way. Changes nothing
+ * in any store.
  */
 export async function verify(context: StepContext, row: ObjectRow): Promise<Outcome> {
   if (row.sha256 === undefined) throw new Error(`object ${row.id} is to be verified but has no digest`);
   try {
-    const outcome = context.plan.verify === 'readback' ? await readBack(context, row) : await attested(context, row);
-    return outcome.to === 'verified' ? ((await unencrypted(context, row)) ?? outcome) : outcome;
+    return context.plan.verify === 'readback' ? await readBack(context, row) : await attested(context, row);
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
     return disagrees('the copy has vanished from the centre');
   }
 }
 
-/** Where the plan requires encryption: what is against the object, if anything. */
-async function unencrypted(context: StepContext, row: ObjectRow): Promise<Outcome | undefined> {
-  const partition = context.plan.partitions.find(({ name }) => name === row.partition);
-  if (partition?.encryption !== 'required') return undefined;
-  const { centre } = endsOf(context, row);
-  const head = await centre.head(row.key, { signal: context.signal });
-  if (head?.encrypted !== undefined) return undefined;
-  return unresolved(
-    'failed',
-    `${centre.name} does not say that it encrypts the object at rest, which the plan requires`,
-  );
-}
-
 async function readBack(context: StepContext, row: ObjectRow): Promise<Outcome> {
   const { centre } = endsOf(context, row);
   const there = await digestOfObject(centre, row.key, { signal: context.signal });
-  if (there.sha256 === row.sha256 && there.size === row.size) return verified(there.head.revision);
+  if (there.sha256 === row.sha256 && there.size === row.size) return verified(context, row, there.head);
   return disagrees(
     `the centre gives back ${there.size} bytes with SHA-256 ${there.sha256}; ${row.size} with ${row.sha256} were copied`,
   );
@@ -46,16 +34,29 @@ async function attested(context: StepContext, row: ObjectRow): Promise<Outcome> 
   if (head === undefined) return disagrees('the copy has vanished from the centre');
   if (head.size !== row.size) return disagrees(`the centre has ${head.size} bytes; ${row.size} were copied`);
   if (head.sha256 === undefined && head.composite !== undefined && row.composite !== undefined) {
-    if (head.composite === row.composite) return verified(head.revision);
+    if (head.composite === row.composite) return verified(context, row, head);
     return disagrees(`the centre attests the composite SHA-256 ${head.composite}; ${row.composite} was copied`);
   }
   if (head.sha256 === undefined) {
     return unresolved('unverifiable', `${centre.name} keeps no SHA-256 of this object; use verify: readback`);
   }
-  if (head.sha256 === row.sha256) return verified(head.revision);
+  if (head.sha256 === row.sha256) return verified(context, row, head);
   return disagrees(`the centre attests SHA-256 ${head.sha256}; ${row.sha256} was copied`);
 }
 
-function verified(centreRevision: string): Outcome {
-  return { to: 'verified', change: { centreRevision, reason: null, integrity: false } };
+/** The bytes are proven; what the object carries beside them, and how it lies there, is still to be. */
+function verified(context: StepContext, row: ObjectRow, head: ObjectHead): Outcome {
+  const refused = refusedDifference(context, row, head.attributes) ?? unencrypted(context, row, head);
+  return refused ?? { to: 'verified', change: { centreRevision: head.revision, reason: null, integrity: false } };
+}
+
+/** Where the plan requires encryption: what is against the object, if anything. */
+function unencrypted(context: StepContext, row: ObjectRow, head: ObjectHead): Outcome | undefined {
+  const partition = context.plan.partitions.find(({ name }) => name === row.partition);
+  if (partition?.encryption !== 'required' || head.encrypted !== undefined) return undefined;
+  const { centre } = endsOf(context, row);
+  return unresolved(
+    'failed',
+    `${centre.name} does not say that it encrypts the object at rest, which the plan requires`,
+  );
 }

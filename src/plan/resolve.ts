@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { ATTRIBUTE_NAMES } from '../base/attribute-names.ts';
 import type { Json } from '../base/canonical.ts';
 import { digestOf } from '../base/digest.ts';
 import type { PlanDocument, SelectDocument, StoreDocument } from './schema/plan.ts';
@@ -15,22 +16,24 @@ import { parseBandwidth, parseDuration, parseRequestRate } from './units.ts';
  */
 export function resolvePlan(written: PlanDocument, file: string, folder: string): Plan {
   const document = fillIn(written);
-  const { stores, partitions, exclude } = document;
+  const { stores, partitions, exclude, accept = [] } = document;
+  const routed = partitions.map(({ accept: _, ...partition }) => partition);
   return deepFreeze<Plan>({
     apiVersion: document.apiVersion,
     name: document.name,
     file,
     digest: digestOf(document as unknown as Json),
-    routing: digestOf({ stores, partitions, exclude } as unknown as Json),
+    routing: digestOf({ stores, partitions: routed, exclude } as unknown as Json),
     residency: document.residency,
     runner: document.runner,
     stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, storeOf(name, store, folder)])),
-    partitions: partitions.map(({ name, from, to, select, encryption }) => ({
+    partitions: partitions.map(({ name, from, to, select, encryption, accept: own = [] }) => ({
       name,
       from,
       to,
       select: selectorOf(select, folder),
       encryption,
+      accept: ATTRIBUTE_NAMES.filter((attribute) => accept.includes(attribute) || own.includes(attribute)),
     })),
     exclude: exclude.map(
       (rule): ExcludeSpec => ({ from: rule.from, select: selectorOf(rule, folder), reason: rule.reason }),

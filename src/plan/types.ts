@@ -1,3 +1,5 @@
+import type { AttributeName } from '../base/attribute-names.ts';
+
 /**
  * A plan as the rest of ferry sees it: typed, resolved (paths absolute, variables expanded, units as numbers) and deeply
  * frozen. `load.ts` makes it; nobody else does.
@@ -90,6 +92,8 @@ export interface PartitionSpec {
   readonly select: Selector;
   /** Whether an object that is not encrypted at rest at the centre fails. */
   readonly encryption: 'required' | undefined;
+  /** What its objects may lose at the centre: the plan's and its own. */
+  readonly accept: readonly AttributeName[];
 }
 
 export interface ExcludeSpec {

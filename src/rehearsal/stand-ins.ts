@@ -88,11 +88,12 @@ function documentOf(plan: Plan, stores: Record<string, unknown>, manifests: Read
     residency,
     ...(runner === undefined ? {} : { runner }),
     stores,
-    partitions: plan.partitions.map(({ name, from, to, select }, index) => ({
+    partitions: plan.partitions.map(({ name, from, to, select, accept }, index) => ({
       name,
       from,
       to,
       select: selectDocument(select, manifests.get(index)),
+      accept: [...accept],
     })),
     unassigned: 'refuse',
     verify,

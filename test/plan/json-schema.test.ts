@@ -45,6 +45,7 @@ test('it names itself and what a plan must have', () => {
     'partitions',
     'exclude',
     'unassigned',
+    'accept',
     'verify',
     'finish',
     'tombstone',

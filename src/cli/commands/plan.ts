@@ -25,10 +25,11 @@ export async function planCommand(file: string, options: GlobalOptions, io: Io):
   const router = await openRouter(plan);
   try {
     const found = await survey({ plan, stores, router, ledger, signal: io.stop });
-    const all = [...findings, ...coverageFindings(plan, found)];
-    const document = documentOf(plan, found, all);
+    const lost = lossFindings(plan, found);
+    const document = documentOf(plan, found, [...findings, ...coverageFindings(plan, found), ...lost]);
     io.document(document);
     io.print(render(plan, found, document.digest, document.estimate.seconds));
+    for (const { severity, message } of lost) io.print(`${severity}: ${message}`);
     for (const finding of findings) io.tell(findingLine(finding));
     return 'done';
   } finally {
@@ -71,6 +72,25 @@ function coverageFindings(
     findings.push({ rule: 'conflict', severity: 'warning', subject: `partitions[${index}]`, message });
   }
   return findings;
+}
+
+/** What would be lost in translation, before a byte moves. */
+function lossFindings(
+  plan: Plan,
+  found: Survey,
+): { rule: string; severity: string; subject: string; message: string }[] {
+  return found.partitions.flatMap(({ name, to, losses }, index) =>
+    Object.entries(losses).map(([attribute, objects]) => {
+      const accepted = plan.partitions[index]?.accept.some((one) => one === attribute) === true;
+      const what = `${objects} objects of ${name} would lose ${attribute} at ${to}`;
+      return {
+        rule: 'loss',
+        severity: accepted ? 'warning' : 'error',
+        subject: `partitions[${index}]`,
+        message: accepted ? `${what}, which the plan accepts` : `${what}: name it in accept: or choose another centre`,
+      };
+    }),
+  );
 }
 
 function render(plan: Plan, found: Survey, digest: string, seconds: number): string {

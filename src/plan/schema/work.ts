@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ATTRIBUTE_NAMES } from '../../base/attribute-names.ts';
 import {
   BANDWIDTH_PATTERN,
   DURATION_PATTERN,
@@ -7,7 +8,7 @@ import {
   parseRequestRate,
   REQUESTS_PATTERN,
 } from '../units.ts';
-import { mapping, text } from './parts.ts';
+import { mapping, oneOf, text } from './parts.ts';
 
 const DAY = 86_400_000;
 const LONGEST_HOLD = 36_500 * DAY;
@@ -26,6 +27,12 @@ function whole(low: number, high: number, description: string) {
     .max(high, { error })
     .meta({ description });
 }
+
+export const acceptSchema = z
+  .array(oneOf(ATTRIBUTE_NAMES, 'An attribute, by its name in docs/fidelity.md.'), {
+    error: 'a list of attributes, such as [contentType, tags]',
+  })
+  .meta({ description: 'What objects may lose at a centre that cannot hold it; else they are not copied.' });
 
 export const tombstoneSchema = mapping(
   {

@@ -139,7 +139,8 @@ export class S3Store implements Store {
     );
     const body = output.Body as Readable;
     // The head of a part is of the whole object; its tags are not asked for again with each.
-    const whole = range === undefined ? output : { ...output, TagCount: 0, ContentLength: wholeSize(output.ContentRange) };
+    const whole =
+      range === undefined ? output : { ...output, TagCount: 0, ContentLength: wholeSize(output.ContentRange) };
     const head = await this.#orDestroy(body, this.#headOf(key, whole, options));
     const at = { store: this.name, op: 'read', key };
     return { head, ...readerBody(body, output.ContentLength ?? 0, at, signal) };
