@@ -159,7 +159,7 @@ export function conformance(name: string, subject: Subject): void {
       await store.create('k', bytes('x'), sized(bytes('x'), { attributes }));
       const head = await store.head('k');
       if (subject.attributes) expect(head?.attributes).toMatchObject(attributes);
-      else expect(head?.attributes).toEqual({});
+      else expect(Object.keys(head?.attributes ?? {}).filter((name) => name in attributes)).toEqual([]);
     });
 
     it('may be left in the middle of a body', async () => {
