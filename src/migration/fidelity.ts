@@ -22,6 +22,8 @@ function meaning(attributes: Attributes, name: AttributeName): Json | undefined 
     return entries.length === 0 ? undefined : Object.fromEntries(entries);
   }
   const text = String(value);
+  // Servers write the same HTTP date in more than one way.
+  if (name === 'expires' && / GMT$/.test(text) && !Number.isNaN(Date.parse(text))) return Date.parse(text);
   return name === 'contentType' && NO_TYPES.includes(text) ? undefined : text;
 }
 
