@@ -1,3 +1,4 @@
+import './heap.js';
 import { existsSync } from 'node:fs';
 import process from 'node:process';
 

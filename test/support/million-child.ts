@@ -1,3 +1,4 @@
+import '../../bin/heap.js';
 import { survey } from '../../src/migration/survey.ts';
 import { loadPlan } from '../../src/plan/load.ts';
 import { openRouter } from '../../src/plan/router.ts';
