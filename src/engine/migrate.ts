@@ -7,6 +7,7 @@ import { abortUploads } from '../migration/cleanup.ts';
 import type { StepContext } from '../migration/context.ts';
 import { copy } from '../migration/copy.ts';
 import { takeInventory } from '../migration/inventory.ts';
+import { withKeyGuard } from '../migration/key-guard.ts';
 import { requireCapabilities } from '../migration/probe.ts';
 import { begunTombstone, settle, tombstone, tombstoneIntent } from '../migration/tombstone.ts';
 import { verify } from '../migration/verify.ts';
@@ -96,7 +97,8 @@ function refuseUnassigned(work: MigrateWork): void {
 }
 
 async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Moved> {
-  const { context, ledger, partitions, retry, listener, stop, until } = work;
+  const { ledger, partitions, retry, listener, stop, until } = work;
+  const context = await withKeyGuard(work.context, ledger);
   return await drive({
     ledger,
     states,

@@ -47,6 +47,30 @@ export class Queries {
     return raw === undefined ? undefined : objectRow(raw);
   }
 
+  /** A page of a source's keys after one, in UTF-8 order, of the partitions that move to one centre. */
+  keysTo(source: string, centre: string, after: string, limit: number): string[] {
+    return this.#db
+      .prepare(`
+        SELECT key FROM object JOIN partition ON partition.id = object.partition
+        WHERE object.source = (SELECT id FROM store WHERE name = ?) AND key > ?
+          AND partition.centre = (SELECT id FROM store WHERE name = ?)
+        ORDER BY key LIMIT ?`)
+      .all(source, after, centre, limit)
+      .map((row) => String(row['key']));
+  }
+
+  /** Some key below `key/` that a source's object was written under at a centre; `undefined` where none was. */
+  writtenBelow(source: string, centre: string, key: string): string | undefined {
+    const row = this.#db
+      .prepare(`
+        SELECT key FROM object JOIN partition ON partition.id = object.partition
+        WHERE object.source = (SELECT id FROM store WHERE name = ?) AND key > ? AND key < ?
+          AND partition.centre = (SELECT id FROM store WHERE name = ?) AND centre_revision IS NOT NULL
+        LIMIT 1`)
+      .get(source, `${key}/`, `${key}0`, centre);
+    return row === undefined ? undefined : String(row['key']);
+  }
+
   byId(id: number): ObjectRow {
     const raw = this.#db.prepare(`${ROW} WHERE object.id = ?`).get(id);
     if (raw === undefined) throw new Error(`the ledger has no object ${id}`);

@@ -22,7 +22,11 @@ export interface StepContext {
   readonly retry: RetryPolicy;
   /** Ends a step at once; it may then be taken again. */
   readonly signal: AbortSignal;
+  /** Why the object's centre could not keep its key apart from others, so that it must not be written there; none where all can. */
+  readonly keyGuard?: KeyGuard;
 }
+
+export type KeyGuard = (row: ObjectRow) => Promise<string | undefined>;
 
 /** What became of one object in one step: a value, never an exception. */
 export interface Outcome {

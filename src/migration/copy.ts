@@ -18,6 +18,8 @@ const SMALL = 4 * 1024 * 1024;
  */
 export async function copy(context: StepContext, row: ObjectRow): Promise<Outcome> {
   const { source, centre } = endsOf(context, row);
+  const barred = await context.keyGuard?.(row);
+  if (barred !== undefined) return unresolved('failed', barred);
   let reader: ObjectReader;
   try {
     reader = await source.read(row.key, { signal: context.signal });

@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Finish } from '../plan/types.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import type { StepContext } from './context.ts';
+import type { HazardRule } from './key-hazards.ts';
 
 /** What safety rests on and what not every server does, whatever its documentation says. */
 export type Capability = 'create-if-absent' | 'replace-if-unchanged';
@@ -92,4 +93,74 @@ async function refusedBy(write: () => Promise<{ readonly revision: string }>): P
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/** What a server does with keys that another store may hold. Asked of a store only where such keys are, or by who asks for it. */
+export type KeyCapability = 'lists-key-under-key' | 'keeps-leading-slash';
+
+/** What a store must be able to, so that keys with this hazard can be written to it. */
+export const NEEDED: Readonly<Record<HazardRule, KeyCapability>> = {
+  'key-under-key': 'lists-key-under-key',
+  'leading-slash': 'keeps-leading-slash',
+};
+
+/** Whether a bucket keeps such keys: what the ledger knows, else what a try shows, which the ledger then knows. */
+export async function keyCapability(
+  store: Store,
+  ledger: Ledger,
+  capability: KeyCapability,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const known = ledger.probes.result(store.name, capability);
+  if (known !== undefined) return known;
+  const able = await probeKeys(store, capability, signal);
+  ledger.probes.record(store.name, capability, able);
+  return able;
+}
+
+/** Tries one capability on objects of ferry's own, which are removed again, however the try ends. */
+export async function probeKeys(store: Store, capability: KeyCapability, signal: AbortSignal): Promise<boolean> {
+  const name = `.ferry-probe-${randomUUID()}`;
+  // In the order in which they are removed: a key under another one is hidden until that one is gone.
+  const keys = capability === 'lists-key-under-key' ? [`${name}/p`, `${name}/p/q`] : [`/${name}`, name];
+  const put = capability === 'lists-key-under-key' ? keys : keys.slice(0, 1);
+  try {
+    for (const key of put) {
+      if (!(await takes(store, key, signal))) return false;
+    }
+    const shown = new Set<string>();
+    for (const prefix of put) {
+      for await (const page of store.list({ prefix, signal })) for (const entry of page) shown.add(entry.key);
+    }
+    if (!put.every((key) => shown.has(key))) return false;
+    return capability === 'lists-key-under-key' || (await store.head(name, { signal })) === undefined;
+  } finally {
+    await removeProbes(store, keys);
+  }
+}
+
+/** Whether the store takes an object under the key at all. */
+async function takes(store: Store, key: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await store.create(key, bytes('probe'), { size: 5, signal });
+    return true;
+  } catch (error) {
+    const refused: readonly string[] = ['key', 'exists', 'other', 'unsupported'];
+    if (error instanceof StoreError && refused.includes(error.kind)) return false;
+    throw error;
+  }
+}
+
+/** Also of a try that was cut off, whose answer may have been lost: the names are nobody else's. */
+async function removeProbes(store: Store, keys: readonly string[]): Promise<void> {
+  const signal = AbortSignal.timeout(30_000);
+  for (const key of keys) {
+    try {
+      const head = await store.head(key, { signal });
+      if (head !== undefined) await store.remove(key, head.revision, { signal });
+    } catch (error) {
+      // A key that the store does not even take has left nothing there.
+      if (!(error instanceof StoreError && ['key', 'other', 'unsupported'].includes(error.kind))) throw error;
+    }
+  }
 }
