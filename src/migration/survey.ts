@@ -6,6 +6,7 @@ import { CentreCursor } from './centre-cursor.ts';
 import { chainStart } from './chain.ts';
 import { canLose } from './fidelity.ts';
 import { Counter } from './inventory.ts';
+import { aliasOf, ancestorsOf, type HazardRule, KeyHazards } from './key-hazards.ts';
 import { listRouted } from './listing.ts';
 import { judge, type Standing } from './standing.ts';
 import { countLosses, type LossCount, type LossQuestion } from './survey-losses.ts';
@@ -26,6 +27,9 @@ export interface PartitionSurvey {
   readonly conflictSample: string[];
   /** Objects that would lose an attribute at the centre, by its name; whether the plan accepts it or not. */
   readonly losses: LossCount;
+  /** Keys that not every store keeps apart from others, and one of each. */
+  readonly hazards: { keyUnderKey: number; leadingSlash: number };
+  readonly hazardSample: { keyUnderKey?: string; leadingSlash?: string };
 }
 
 export interface Survey {
@@ -67,6 +71,8 @@ export async function survey(work: SurveyWork, seen: (entries: number) => void =
       tombstones: 0,
       conflictSample: [],
       losses: {},
+      hazards: { keyUnderKey: 0, leadingSlash: 0 },
+      hazardSample: {},
     })),
     unassigned: { objects: 0, bytes: 0, sample: [] },
     excluded: { objects: 0, bytes: 0 },
@@ -99,6 +105,7 @@ async function surveySource(
     unassigned: { ...nothing, sample: [] },
   });
   const cursors = new Map<string, CentreCursor>();
+  const hazards = new Map<string, KeyHazards>();
   let entries = 0;
   try {
     for await (const page of listRouted(plan, source, router, { signal })) {
@@ -114,6 +121,12 @@ async function surveySource(
         count(result, partition, entry.key, entry.size, standing);
         const moves = standing === 'absent' || standing === 'there';
         if (moves && canLose(source, centre)) questions.push({ key: entry.key, centre, into: partition.losses });
+        // Keys that only a manifest knows come after the listing and in an order of their own.
+        const rules =
+          page.after === undefined
+            ? await hazardsOfUnlisted(work, source, partition.to, entry.key)
+            : hazardsOfListed(hazards, partition.to, entry.key);
+        if (standing !== 'tombstone') countHazards(partition, entry.key, rules);
       }
       await countLosses(source, questions, plan.limits.concurrency, signal);
       entries += page.items.length;
@@ -128,6 +141,30 @@ async function surveySource(
   result.unassigned.sample.push(...coverage.unassigned.sample.slice(0, SAMPLE - result.unassigned.sample.length));
   add(result.excluded, coverage.excluded);
   (result.inventories as { source: string; digest: string }[]).push({ source: name, digest: chain });
+}
+
+function hazardsOfListed(seen: Map<string, KeyHazards>, centre: string, key: string): HazardRule[] {
+  const hazards = seen.get(centre) ?? new KeyHazards();
+  seen.set(centre, hazards);
+  return hazards.next(key).map(({ rule }) => rule);
+}
+
+async function hazardsOfUnlisted(work: SurveyWork, source: Store, centre: string, key: string): Promise<HazardRule[]> {
+  const rules: HazardRule[] = aliasOf(key) === undefined ? [] : ['leading-slash'];
+  for (const other of ancestorsOf(key)) {
+    const route = work.router.route(source.name, other);
+    if (route.to !== 'partition' || work.plan.partitions[route.index]?.to !== centre) continue;
+    if ((await source.head(other, { signal: work.signal })) !== undefined) return [...rules, 'key-under-key'];
+  }
+  return rules;
+}
+
+function countHazards({ hazards, hazardSample }: PartitionSurvey, key: string, rules: readonly HazardRule[]): void {
+  for (const rule of rules) {
+    const name = rule === 'key-under-key' ? 'keyUnderKey' : 'leadingSlash';
+    hazards[name] += 1;
+    hazardSample[name] ??= key;
+  }
 }
 
 function count(result: Survey, partition: PartitionSurvey, key: string, size: number, standing: Standing): void {

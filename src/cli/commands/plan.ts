@@ -2,6 +2,7 @@ import { closeStores, openStores } from '../../engine/stores.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import { planDigest } from '../../migration/chain.ts';
 import { estimateSeconds } from '../../migration/estimate.ts';
+import { keyFindings } from '../../migration/key-findings.ts';
 import { type Survey, survey } from '../../migration/survey.ts';
 import { openRouter } from '../../plan/router.ts';
 import type { Plan } from '../../plan/types.ts';
@@ -26,11 +27,14 @@ export async function planCommand(file: string, options: GlobalOptions, io: Io):
   try {
     const found = await survey({ plan, stores, router, ledger, signal: io.stop });
     const lost = lossFindings(plan, found);
-    const document = documentOf(plan, found, [...findings, ...coverageFindings(plan, found), ...lost]);
+    const keys = keyFindings(plan, found, ledger);
+    const all = [...findings, ...coverageFindings(plan, found), ...lost, ...keys];
+    const document = documentOf(plan, found, all);
     io.document(document);
     io.print(render(plan, found, document.digest, document.estimate.seconds));
     for (const { severity, message } of lost) io.print(`${severity}: ${message}`);
     for (const finding of findings) io.tell(findingLine(finding));
+    for (const { severity, subject, message } of keys) io.tell(`${severity}: ${subject}: ${message}`);
     return 'done';
   } finally {
     router.close();
