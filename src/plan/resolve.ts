@@ -100,7 +100,13 @@ function selectorOf(select: SelectDocument, folder: string): Selector {
 
 function storeOf(name: string, store: StoreDocument, folder: string): StoreSpec {
   if (store.type === 'file')
-    return { type: 'file', name, jurisdiction: store.jurisdiction, path: resolve(folder, store.path) };
+    return {
+      type: 'file',
+      name,
+      jurisdiction: store.jurisdiction,
+      path: resolve(folder, store.path),
+      keys: store.keys ?? 'refuse',
+    };
   return {
     type: 's3',
     name,

@@ -52,6 +52,8 @@ export interface FileStoreSpec extends AnyStoreSpec {
   readonly type: 'file';
   /** Absolute. */
   readonly path: string;
+  /** What becomes of keys that are no path. */
+  readonly keys: 'refuse' | 'escape';
 }
 
 export interface S3StoreSpec extends AnyStoreSpec {

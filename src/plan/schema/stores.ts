@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isMapping } from '../path.ts';
 import { looksSecret } from '../show.ts';
-import { choice, mapping, NAME, text } from './parts.ts';
+import { choice, mapping, NAME, oneOf, text } from './parts.ts';
 import { country, endpointSchema, pathSchema } from './places.ts';
 
 /** The name of an environment variable. People paste the secret itself here, so the value is never repeated. */
@@ -85,6 +85,10 @@ const fileStoreSchema = mapping(
   {
     type: z.literal('file').meta({ description: 'A directory tree.' }),
     path: pathSchema('The folder, relative to the plan file.'),
+    keys: oneOf(
+      ['refuse', 'escape'],
+      'Whether keys that no path can hold are refused, or written with escapes; refused where it is left out.',
+    ).optional(),
     jurisdiction: jurisdiction(),
   },
   'A store that is a directory tree.',

@@ -19,29 +19,35 @@ import { asStoreError, codeOf } from './errors.ts';
 import { FolderSync, isRealFolder, makeFolders } from './folders.ts';
 import { fileOf } from './keys.ts';
 import { listFiles } from './list.ts';
+import { ESCAPED, type Naming, PLAIN } from './names.ts';
 import { readFile } from './read.ts';
 import { attributesOf, revisionOf, sameState, stateOfRevision } from './revision.ts';
 import { Scratch } from './scratch.ts';
 import { inTurn, keptToken, revisionOfToken, Swap, statsOf } from './swap.ts';
 
-/** A directory tree as a store: the key `a/b` is the file ROOT/a/b. It holds no attributes but mode and time of last write. */
+/**
+ * A directory tree as a store: the key `a/b` is the file ROOT/a/b, or as `keys: escape` writes it. It holds no attributes but mode and
+ * time of last write.
+ */
 export class FileStore implements Store {
   readonly name: string;
   readonly kind = 'file';
   readonly location: string;
   readonly holds: ReadonlySet<AttributeName> = new Set();
   readonly #syncing = new FolderSync();
+  readonly #naming: Naming;
   /** Symbolic links above the root are resolved at `open`; below it none is followed. */
   #root: string;
   #scratch: Scratch;
   #swap: Swap;
   #emptied = new Set<string>();
 
-  constructor(options: { readonly name: string; readonly path: string }) {
+  constructor(options: { readonly name: string; readonly path: string; readonly keys?: 'refuse' | 'escape' }) {
     this.name = options.name;
+    this.#naming = options.keys === 'escape' ? ESCAPED : PLAIN;
     this.#root = resolve(options.path);
     this.location = pathToFileURL(this.#root).href;
-    this.#scratch = new Scratch(this.name, this.#root, this.#syncing);
+    this.#scratch = new Scratch(this.name, this.#root, this.#syncing, this.#naming);
     this.#swap = new Swap(this.name, this.#root, this.#scratch, this.#syncing);
   }
 
@@ -60,14 +66,14 @@ export class FileStore implements Store {
         throw new StoreError({ kind: 'missing', store: this.name, op: 'open', why });
       }
       this.#root = await realpath(this.#root);
-      this.#scratch = new Scratch(this.name, this.#root, this.#syncing);
+      this.#scratch = new Scratch(this.name, this.#root, this.#syncing, this.#naming);
       this.#swap = new Swap(this.name, this.#root, this.#scratch, this.#syncing);
     });
   }
 
   async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
     try {
-      yield* listFiles(this.#root, options);
+      yield* listFiles(this.#root, options, this.#naming);
     } catch (error) {
       // Folders below that vanish are left out by the listing; this one is the store itself.
       if (codeOf(error) === 'ENOENT')
@@ -83,7 +89,7 @@ export class FileStore implements Store {
 
   async head(key: string): Promise<ObjectHead | undefined> {
     return await this.#do('head', key, async () => {
-      const file = fileOf(this.name, this.#root, key);
+      const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) return undefined;
       const stats = await statsOf(file);
       if (stats === undefined || stats.isDirectory()) return undefined;
@@ -100,7 +106,7 @@ export class FileStore implements Store {
 
   async read(key: string, options: ReadOptions = {}): Promise<ObjectReader> {
     return await this.#do('read', key, async () => {
-      const file = fileOf(this.name, this.#root, key);
+      const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) throw this.#absent('read', key);
       return await readFile(this.name, key, file, options);
     });
@@ -108,7 +114,7 @@ export class FileStore implements Store {
 
   async create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {
     return await this.#do('create', key, async () => {
-      const file = fileOf(this.name, this.#root, key);
+      const file = fileOf(this.name, this.#root, key, this.#naming);
       const fresh = await this.#scratch.write(key, body, options);
       try {
         await this.#folderOf(key, file);
@@ -124,7 +130,7 @@ export class FileStore implements Store {
 
   async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
     return await this.#do('replace', key, async () => {
-      const file = fileOf(this.name, this.#root, key);
+      const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('replace', key);
       const fresh = await this.#scratch.write(key, body, options);
       let kept: string;
@@ -165,7 +171,7 @@ export class FileStore implements Store {
     options: CallOptions = {},
   ): Promise<ObjectHead> {
     return await this.#do('reinstate', key, async () => {
-      const file = fileOf(this.name, this.#root, key);
+      const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('reinstate', key);
       await inTurn(file, () => this.#swap.reinstate(key, file, revision, kept));
       this.#emptied.add(dirname(this.#swap.heldFile(kept)));
@@ -175,7 +181,7 @@ export class FileStore implements Store {
 
   async remove(key: string, revision: string): Promise<void> {
     await this.#do('remove', key, async () => {
-      const file = fileOf(this.name, this.#root, key);
+      const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('remove', key);
       await inTurn(file, () => this.#swap.remove('remove', key, file, revision));
     });

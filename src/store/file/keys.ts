@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { StoreError } from '../store.ts';
+import { type Naming, PLAIN } from './names.ts';
 
 /** Folders of ferry's own at a store's root: no object may lie in them and no listing shows them. */
 export const SCRATCH = '.ferry-tmp';
@@ -10,23 +11,26 @@ const LONGEST_NAME = 255;
 const LONGEST_PATH = 4_095;
 
 /**
- * The file of a key: `a/b/c` is ROOT/a/b/c.
+ * The file of a key: `a/b/c` is ROOT/a/b/c, unless the naming escapes.
  *
  * @throws StoreError `key` for a key that a file system cannot hold, with the reason.
  */
-export function fileOf(store: string, root: string, key: string): string {
-  const reason = whyNot(key);
+export function fileOf(store: string, root: string, key: string, naming: Naming): string {
+  const reason = whyNever(key) ?? (naming === PLAIN ? whyNot(key) : undefined);
   if (reason !== undefined) throw badKey(store, key, reason);
-  const file = join(root, key);
+  const file = join(root, naming.path(key));
   if (Buffer.byteLength(file) > LONGEST_PATH)
     throw badKey(store, key, 'the path would be longer than the system allows');
   return file;
 }
 
-/** Why a file system cannot hold a key; `undefined` when it can. */
-function whyNot(key: string): string | undefined {
+function whyNever(key: string): string | undefined {
   if (key === '') return 'a file needs a name';
-  if (!key.isWellFormed()) return 'it is no valid Unicode';
+  return key.isWellFormed() ? undefined : 'it is no valid Unicode';
+}
+
+/** Why a file system cannot hold a key as it is; `undefined` when it can. */
+function whyNot(key: string): string | undefined {
   if (key.includes('\0')) return 'a file name cannot hold a NUL';
   if (key.startsWith('/')) return 'a file system cannot keep a leading slash';
   if (key.endsWith('/')) return 'a file system cannot keep a trailing slash: that is a folder';

@@ -5,6 +5,7 @@ import type { ListEntry, ListOptions } from '../store.ts';
 import { codeOf } from './errors.ts';
 import { HELD, SCRATCH } from './keys.ts';
 import { NameList } from './name-list.ts';
+import { type Naming, PLAIN } from './names.ts';
 import { revisionOf } from './revision.ts';
 
 const PAGE = 1_000;
@@ -16,9 +17,13 @@ const REPLACEMENT = '\uFFFD';
  * All files below a root in UTF-8 byte order of their keys, a page at a time. Held in memory are only the names in the folders on the
  * way to the current file.
  */
-export async function* listFiles(root: string, options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
+export async function* listFiles(
+  root: string,
+  options: ListOptions,
+  naming: Naming = PLAIN,
+): AsyncGenerator<readonly ListEntry[]> {
   let page: ListEntry[] = [];
-  for await (const batch of walk(root, '', options)) {
+  for await (const batch of walk({ path: root, key: '', naming }, options)) {
     options.signal?.throwIfAborted();
     page = page.length === 0 ? batch : page.concat(batch);
     if (page.length >= PAGE) {
@@ -29,57 +34,76 @@ export async function* listFiles(root: string, options: ListOptions): AsyncGener
   if (page.length > 0) yield page;
 }
 
-/** The files of one folder and those below; `at` is `""` or ends in a slash. */
-async function* walk(root: string, at: string, options: ListOptions): AsyncGenerator<ListEntry[]> {
-  const names = await namesIn(root, at, options);
+interface Folder {
+  readonly path: string;
+  /** What all keys in it begin with: `""` at the root. */
+  readonly key: string;
+  readonly naming: Naming;
+}
+
+/** The files of one folder and those below. */
+async function* walk(at: Folder, options: ListOptions): AsyncGenerator<ListEntry[]> {
+  const { names, strange } = await namesIn(at, options);
   let files: string[] = [];
-  for (const name of names.sorted()) {
-    if (!name.endsWith('/')) {
-      files.push(name);
+  for (const part of names.sorted()) {
+    const isFolder = at.naming.isFolder(part);
+    // Of two that look alike, one is the key and one only resembles it.
+    const odd = strange.delete(part);
+    if (!isFolder && !odd) {
+      files.push(part);
       if (files.length < PAGE) continue;
     }
-    if (files.length > 0) yield await entriesOf(root, at, files);
+    if (files.length > 0) yield await entriesOf(at, files);
     files = [];
-    if (!name.endsWith('/')) continue;
+    if (odd) yield [unusable(at.key + part, 'no key has this name where keys are escaped')];
+    if (!isFolder || odd) continue;
     try {
-      yield* walk(root, at + name, options);
+      yield* walk({ ...at, path: `${at.path}/${at.naming.name(part, at.key === '')}`, key: at.key + part }, options);
     } catch (error) {
       // A folder that is gone by now had no files to lose, unless its name is one that cannot be asked for.
       if (codeOf(error) !== 'ENOENT') throw error;
-      if (name.includes(REPLACEMENT)) yield [unusable(at + name, 'the folder name is no valid UTF-8')];
+      if (part.includes(REPLACEMENT)) yield [unusable(at.key + part, 'the folder name is no valid UTF-8')];
     }
   }
-  if (files.length > 0) yield await entriesOf(root, at, files);
+  if (files.length > 0) yield await entriesOf(at, files);
 }
 
-/** Names in a folder, those of folders with a slash behind, so that they sort as the keys below them do. */
-async function namesIn(root: string, at: string, options: ListOptions): Promise<NameList> {
+/**
+ * What the names in a folder add to keys, those of folders as the keys below them begin, so that they sort as those do; and which of
+ * them stand for names that no key has.
+ */
+async function namesIn(at: Folder, options: ListOptions): Promise<{ names: NameList; strange: Set<string> }> {
   const names = new NameList();
-  const folder = await opendir(root + (at === '' ? '' : `/${at.slice(0, -1)}`), { bufferSize: 256 });
+  const strange = new Set<string>();
+  const folder = await opendir(at.path, { bufferSize: 256 });
   for await (const entry of folder) {
-    const name = entry.isDirectory() ? `${entry.name}/` : entry.name;
-    if (at === '' && (entry.name === SCRATCH || entry.name === HELD)) continue;
-    if (isWanted(at + name, options)) names.add(name);
+    if (at.key === '' && (entry.name === SCRATCH || entry.name === HELD)) continue;
+    const part = at.naming.part(entry.name, entry.isDirectory(), at.key === '');
+    // Not the name itself: that may be another key's.
+    const shown = part ?? entry.name.replaceAll('%', REPLACEMENT);
+    if (!isWanted(at.key + shown, part !== undefined && at.naming.isFolder(part), options)) continue;
+    if (part === undefined) strange.add(shown);
+    names.add(shown);
   }
-  return names;
+  return { names, strange };
 }
 
-function isWanted(key: string, { prefix = '', after }: ListOptions): boolean {
-  const isFolder = key.endsWith('/');
+function isWanted(key: string, isFolder: boolean, { prefix = '', after }: ListOptions): boolean {
   if (!key.startsWith(prefix) && !(isFolder && prefix.startsWith(key))) return false;
   if (after === undefined || compareUtf8(key, after) > 0) return true;
   return isFolder && after.startsWith(key);
 }
 
-async function entriesOf(root: string, at: string, names: readonly string[]): Promise<ListEntry[]> {
-  const entries = await Promise.all(names.map((name) => entryOf(root, at + name)));
+async function entriesOf(at: Folder, parts: readonly string[]): Promise<ListEntry[]> {
+  const entries = await Promise.all(parts.map((part) => entryOf(at, part)));
   return entries.filter((entry) => entry !== undefined);
 }
 
-async function entryOf(root: string, key: string): Promise<ListEntry | undefined> {
+async function entryOf(at: Folder, part: string): Promise<ListEntry | undefined> {
+  const key = at.key + part;
   let stats: Stats;
   try {
-    stats = await lstat(`${root}/${key}`);
+    stats = await lstat(`${at.path}/${at.naming.name(part, at.key === '')}`);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     return key.includes(REPLACEMENT) ? unusable(key, 'the file name is no valid UTF-8') : undefined;

@@ -6,6 +6,7 @@ import { type Body, StoreError, type WriteOptions } from '../store.ts';
 import { codeOf } from './errors.ts';
 import type { FolderSync } from './folders.ts';
 import { fileOf, SCRATCH } from './keys.ts';
+import type { Naming } from './names.ts';
 import { type FileState, sameState } from './revision.ts';
 
 /**
@@ -24,10 +25,12 @@ export class Scratch {
   readonly #root: string;
   readonly #dir: string;
   readonly #syncing: FolderSync;
+  readonly #naming: Naming;
 
-  constructor(store: string, root: string, syncing: FolderSync) {
+  constructor(store: string, root: string, syncing: FolderSync, naming: Naming) {
     this.#store = store;
     this.#root = root;
+    this.#naming = naming;
     this.#dir = join(root, SCRATCH);
     this.#syncing = syncing;
   }
@@ -145,7 +148,7 @@ export class Scratch {
     );
     if (!isThere) return await rm(path, { recursive: true });
     const { key, ...expected } = Note.parse(JSON.parse(await readFile(join(path, 'note.json'), 'utf8')));
-    const file = fileOf(this.#store, this.#root, key);
+    const file = fileOf(this.#store, this.#root, key, this.#naming);
     await this.#settle(path, file, expected);
     await this.#syncing.sync(dirname(file));
   }

@@ -1,0 +1,152 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compareUtf8 } from '../../src/base/order.ts';
+import { FileStore } from '../../src/store/file/file-store.ts';
+import { type ListEntry, StoreError } from '../../src/store/store.ts';
+import { tempDir } from '../support/temp.ts';
+
+async function open(path = tempDir()): Promise<FileStore> {
+  const store = new FileStore({ name: 'f', path, keys: 'escape' });
+  await store.open({ create: true });
+  return store;
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+async function put(store: FileStore, key: string): Promise<void> {
+  await store.create(key, bytes(`of ${key}`), { size: bytes(`of ${key}`).byteLength });
+}
+
+async function listed(store: FileStore, options = {}): Promise<ListEntry[]> {
+  const all: ListEntry[] = [];
+  for await (const page of store.list(options)) all.push(...page);
+  return all;
+}
+
+async function contentOf(store: FileStore, key: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of (await store.read(key)).body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+const hostile = fc.oneof(
+  fc.constantFrom(
+    '',
+    '.',
+    '..',
+    '%',
+    '%-',
+    '%+',
+    '%2E',
+    '%25',
+    '%00',
+    '\0',
+    '.ferry-tmp',
+    '.ferry-held',
+    '%2Eferry-tmp',
+  ),
+  fc.string({
+    maxLength: 3,
+    unit: fc.constantFrom('a', '!', '0', '%', '.', '+', '-', '\0', '\n', '\\', 'é', '\u{1F600}', '\uFFFD'),
+  }),
+  // Around the length at which a name is cut, with characters of 1 to 4 bytes at the cut.
+  fc
+    .tuple(
+      fc.integer({ min: 244, max: 258 }),
+      fc.constantFrom('', 'é', '漢', '\u{1F600}', '%', '%+', '%-', '.', '..', '!', 'z', '\0'),
+      fc.constantFrom('', 'x', '!', '.'),
+    )
+    .map(([length, middle, end]) => 'n'.repeat(length) + middle + end),
+  fc.constantFrom('%'.repeat(300), 'é'.repeat(400), '\u{1F600}'.repeat(130)),
+);
+const key = fc
+  .array(hostile, { minLength: 1, maxLength: 4 })
+  .map((segments) => segments.join('/'))
+  .filter((text) => text !== '' && text.isWellFormed() && Buffer.byteLength(text) <= 1_024);
+
+/** Leaves out what lies beside a key below it: the one thing that no naming without a memory can hold. */
+function withoutPairs(keys: readonly string[]): string[] {
+  const folders = new Set(keys.flatMap((text) => [...text.matchAll(/\//g)].map(({ index }) => text.slice(0, index))));
+  return keys.filter((text) => !folders.has(text));
+}
+
+describe('a file store that escapes', () => {
+  it('holds 500 hostile keys and lists them as they were put', async () => {
+    const keys = withoutPairs([...new Set(fc.sample(key, { numRuns: 900, seed: 7 }))]).slice(0, 500);
+    expect(keys.length).toBe(500);
+    const store = await open();
+    for (const text of keys) await put(store, text);
+    const sorted = [...keys].sort(compareUtf8);
+    const entries = await listed(store);
+    expect(entries.map((entry) => entry.key)).toEqual(sorted);
+    expect(entries.filter((entry) => entry.unusable !== undefined)).toEqual([]);
+    for (const text of keys) expect(await contentOf(store, text)).toBe(`of ${text}`);
+    for (const at of [0, 100, 250, 499]) {
+      const after = sorted[at] ?? '';
+      expect((await listed(store, { after })).map((entry) => entry.key)).toEqual(sorted.slice(at + 1));
+      const prefix = [...after].slice(0, 3).join('');
+      const begun = sorted.filter((text) => text.startsWith(prefix));
+      expect((await listed(store, { prefix })).map((entry) => entry.key)).toEqual(begun);
+    }
+  });
+
+  it('keeps any few keys apart and in order', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(key, { minLength: 1, maxLength: 12 }), async (some) => {
+        const keys = withoutPairs(some);
+        const store = await open();
+        for (const text of keys) await put(store, text);
+        expect((await listed(store)).map((entry) => entry.key)).toEqual([...keys].sort(compareUtf8));
+        for (const text of keys) expect(await contentOf(store, text)).toBe(`of ${text}`);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('writes ordinary keys as they are, and the others as documented', async () => {
+    const root = tempDir();
+    const store = await open(root);
+    const long = 'x'.repeat(250);
+    const paths = {
+      'plain/näme 1.txt': 'plain/näme 1.txt',
+      '/lead': '%-/lead',
+      'd/': 'd/%-',
+      'g//e': 'g/%-/e',
+      '../up': '%2E%2E/up',
+      '.ferry-held/x': '%2Eferry-held/x',
+      'deep/.ferry-held/x': 'deep/.ferry-held/x',
+      '100%': '100%25',
+      [`${long}y`]: `${long}%+/y`,
+      [long]: `${long}%+/%-`,
+    };
+    for (const text of Object.keys(paths)) await put(store, text);
+    const files = readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
+    expect(files.sort()).toEqual(Object.values(paths).sort());
+  });
+
+  it('refuses a key beside keys below it by name', async () => {
+    const store = await open();
+    await put(store, 'a');
+    const kind = await put(store, 'a/b').catch((error: unknown) => (error instanceof StoreError ? error.kind : error));
+    expect(kind).toBe('key');
+    await put(store, 'c/d');
+    await expect(put(store, 'c')).rejects.toThrow('a key beside keys below it');
+  });
+
+  it('lists names that it would not have written as unusable, and takes none for a key', async () => {
+    const root = tempDir();
+    for (const name of ['50%', 'a%2Eb', '%-', '%41', `${'x'.repeat(251)}`, 'more%+'])
+      writeFileSync(join(root, name), 'theirs');
+    mkdirSync(join(root, '%zz'));
+    writeFileSync(join(root, '%zz', 'below'), 'theirs');
+    const store = await open(root);
+    await put(store, '50%');
+    const entries = await listed(store);
+    expect(entries.filter((entry) => entry.unusable === undefined).map((entry) => entry.key)).toEqual(['50%']);
+    expect(entries.filter((entry) => entry.unusable !== undefined)).toHaveLength(7);
+  });
+});
