@@ -66,6 +66,7 @@ describe('a plan that is right', () => {
       name: 'legacy',
       jurisdiction: 'SG',
       path: '/srv/plans/legacy',
+      keys: 'refuse',
     });
     expect(plan.stores['hamar']).toMatchObject({
       endpoint: 'https://s3.hamar.example',
