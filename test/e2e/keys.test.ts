@@ -5,6 +5,7 @@ import { describe, expect, inject, it } from 'vitest';
 import { documentOf, ferry } from '../support/cli.ts';
 import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { planDocument } from '../support/plan.ts';
+import { countingProxy } from '../support/proxy.ts';
 import { tempDir } from '../support/temp.ts';
 import { writeTree } from '../support/tree.ts';
 
@@ -25,9 +26,9 @@ interface RunDocument {
   readonly unresolved: readonly { readonly key: string; readonly state: string; readonly reason: string }[];
 }
 
-const bucketStore = (bucket: string, jurisdiction: string) => ({
+const bucketStore = (bucket: string, jurisdiction: string, endpoint = inject('minio').endpoint) => ({
   type: 's3',
-  endpoint: inject('minio').endpoint,
+  endpoint,
   region: 'us-east-1',
   bucket,
   jurisdiction,
@@ -155,12 +156,21 @@ describe('keys that MinIO does not keep apart', () => {
   it('asks nothing of a centre for ordinary keys', async () => {
     const to = await newBucket();
     const dir = tempDir();
+    const proxy = await countingProxy(inject('minio').endpoint);
     mkdirSync(join(dir, 'legacy'));
     writeTree(join(dir, 'legacy'), { 'a/b': '1', 'a/c': '2', 'a-': '3' });
-    const file = planOf(dir, { type: 'file', path: './legacy', jurisdiction: 'SG' }, bucketStore(to, 'NO'), {
-      prefix: '',
-    });
+    const file = planOf(
+      dir,
+      { type: 'file', path: './legacy', jurisdiction: 'SG' },
+      bucketStore(to, 'NO', proxy.endpoint),
+      {
+        prefix: '',
+      },
+    );
     expect((await run(file)).code).toBe(0);
+    // One probe, of conditional writes, which every bucket is asked for.
+    const puts = [...proxy.done.keys()].filter((request) => request.startsWith('PUT ') && !request.includes('/a'));
+    expect(puts).toEqual([expect.stringMatching(/\/\.ferry-probe-[0-9a-f-]{36}$/)]);
     const { findings, partitions } = await planned(file);
     expect(findings).toEqual([]);
     expect(partitions[0]?.hazards).toEqual({ keyUnderKey: 0, leadingSlash: 0 });
