@@ -46,7 +46,8 @@ export class FileStore implements Store {
     this.name = options.name;
     this.#naming = options.keys === 'escape' ? ESCAPED : PLAIN;
     this.#root = resolve(options.path);
-    this.location = pathToFileURL(this.#root).href;
+    // The same folder under another naming holds other keys: the ledger must see that it is another place.
+    this.location = pathToFileURL(this.#root).href + (options.keys === 'escape' ? '?keys=escape' : '');
     this.#scratch = new Scratch(this.name, this.#root, this.#syncing, this.#naming);
     this.#swap = new Swap(this.name, this.#root, this.#scratch, this.#syncing);
   }
