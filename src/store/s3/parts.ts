@@ -2,10 +2,10 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
   type ListPartsCommandOutput,
-  type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import {
@@ -18,19 +18,10 @@ import {
   type Upload,
 } from '../store.ts';
 import { attributeInput } from './attributes.ts';
-import type { Encryption } from './encryption.ts';
+import { type Bucket, http } from './bucket.ts';
+import { headOf } from './facts.ts';
 
 const MIB = 1024 ** 2;
-
-interface Bucket {
-  readonly store: string;
-  readonly client: S3Client;
-  readonly bucket: string;
-  readonly encryption: Encryption;
-  readonly full: (key: string) => string;
-  readonly send: <T>(op: string, key: string, request: () => Promise<T>) => Promise<T>;
-  readonly head: (key: string, options: CallOptions) => Promise<ObjectHead | undefined>;
-}
 
 /** Multipart uploads (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html), each part with its SHA-256. */
 export class S3Parts implements PartStore {
@@ -44,7 +35,7 @@ export class S3Parts implements PartStore {
 
   async begin(key: string, options: CallOptions & { readonly attributes?: Attributes }): Promise<string> {
     const command = new CreateMultipartUploadCommand({
-      ...this.#at(key),
+      ...this.#in.named(key),
       ...attributeInput(this.#in.store, key, options.attributes),
       ChecksumAlgorithm: 'SHA256',
       ...this.#in.encryption.write,
@@ -62,7 +53,7 @@ export class S3Parts implements PartStore {
     options: CallOptions & { readonly sha256: string },
   ): Promise<Part> {
     const command = new UploadPartCommand({
-      ...this.#at(key),
+      ...this.#in.named(key),
       UploadId: upload,
       PartNumber: number,
       Body: bytes,
@@ -83,7 +74,7 @@ export class S3Parts implements PartStore {
     try {
       do {
         const at = marker === undefined ? {} : { PartNumberMarker: marker };
-        const command: ListPartsCommand = new ListPartsCommand({ ...this.#at(key), UploadId: upload, ...at });
+        const command: ListPartsCommand = new ListPartsCommand({ ...this.#in.named(key), UploadId: upload, ...at });
         const page: ListPartsCommandOutput = await this.#in.send('list parts', key, () =>
           this.#in.client.send(command, http(options)),
         );
@@ -112,7 +103,7 @@ export class S3Parts implements PartStore {
       ChecksumSHA256: base64(sha256),
     }));
     const command = new CompleteMultipartUploadCommand({
-      ...this.#at(key),
+      ...this.#in.named(key),
       UploadId: upload,
       MultipartUpload: { Parts },
       ...this.#in.encryption.touch,
@@ -132,7 +123,7 @@ export class S3Parts implements PartStore {
       });
     }
     // A server may answer 200 before it is done, and with an error in the body: what counts is what is there.
-    const head = await this.#in.head(key, options);
+    const head = await this.#head(key, options);
     const size = parts.reduce((sum, part) => sum + part.size, 0);
     if (head?.size !== size)
       throw this.#error(
@@ -144,7 +135,7 @@ export class S3Parts implements PartStore {
   }
 
   async abort(key: string, upload: string, options: CallOptions = {}): Promise<void> {
-    const command = new AbortMultipartUploadCommand({ ...this.#at(key), UploadId: upload });
+    const command = new AbortMultipartUploadCommand({ ...this.#in.named(key), UploadId: upload });
     try {
       await this.#in.send('abort upload', key, () => this.#in.client.send(command, http(options)));
     } catch (error) {
@@ -153,7 +144,7 @@ export class S3Parts implements PartStore {
   }
 
   async uploads(key: string, options: CallOptions = {}): Promise<readonly Upload[]> {
-    const { Bucket, Key } = this.#at(key);
+    const { Bucket, Key } = this.#in.named(key);
     // Asked for by the exact key: MinIO knows no other prefix.
     const command = new ListMultipartUploadsCommand({ Bucket, Prefix: Key });
     const page = await this.#in.send('list uploads', key, () => this.#in.client.send(command, http(options)));
@@ -162,8 +153,16 @@ export class S3Parts implements PartStore {
     );
   }
 
-  #at(key: string): { readonly Bucket: string; readonly Key: string } {
-    return { Bucket: this.#in.bucket, Key: this.#in.full(key) };
+  /** What is at the key, asked for anew. */
+  async #head(key: string, options: CallOptions): Promise<ObjectHead | undefined> {
+    const command = new HeadObjectCommand({ ...this.#in.at(key), ChecksumMode: 'ENABLED' });
+    try {
+      const output = await this.#in.send('head', key, () => this.#in.client.send(command, http(options)));
+      return await headOf(this.#in, key, output, options);
+    } catch (error) {
+      if (error instanceof StoreError && error.kind === 'absent') return undefined;
+      throw error;
+    }
   }
 
   #error(op: string, key: string, why: string): StoreError {
@@ -173,8 +172,4 @@ export class S3Parts implements PartStore {
 
 function base64(hex: string): string {
   return Buffer.from(hex, 'hex').toString('base64');
-}
-
-function http({ signal }: CallOptions): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal };
 }

@@ -1,0 +1,58 @@
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { S3StoreSpec } from '../../plan/types.ts';
+import { StoreError, type StoreErrorKind } from '../store.ts';
+import type { Encryption } from './encryption.ts';
+import { asStoreError } from './errors.ts';
+import { fullKey } from './keys.ts';
+
+/** A bucket, or a prefix in one, and the way to it: what every request needs. */
+export class Bucket {
+  readonly store: string;
+  readonly client: S3Client;
+  readonly name: string;
+  readonly prefix: string;
+  readonly encryption: Encryption;
+
+  constructor(spec: S3StoreSpec, client: S3Client, encryption: Encryption) {
+    this.store = spec.name;
+    this.client = client;
+    this.name = spec.bucket;
+    this.prefix = spec.prefix;
+    this.encryption = encryption;
+  }
+
+  /** An object by its bucket and key. @throws StoreError `key`. */
+  named(key: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.name, Key: fullKey(this.store, this.prefix, key) };
+  }
+
+  /** Names an object in a request for its bytes or facts. */
+  at(key: string) {
+    return { ...this.named(key), ...this.encryption.touch };
+  }
+
+  /** Makes one request; what goes wrong comes as a `StoreError`. */
+  async send<T>(op: string, key: string | undefined, request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      throw asStoreError(error, { store: this.store, op, ...(key === undefined ? {} : { key }) });
+    }
+  }
+
+  error(kind: StoreErrorKind, op: string, key: string | undefined, why: string, cause?: unknown): StoreError {
+    return new StoreError({
+      kind,
+      store: this.store,
+      op,
+      why,
+      ...(key === undefined ? {} : { key }),
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+}
+
+/** The options of a request that a signal can end. */
+export function http({ signal }: { readonly signal?: AbortSignal | undefined }): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal };
+}
