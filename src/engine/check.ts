@@ -3,7 +3,7 @@ import { type RetryPolicy, retry } from '../base/retry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { State } from '../ledger/lifecycle.ts';
 import type { ObjectRow } from '../ledger/rows.ts';
-import type { StepContext } from '../migration/context.ts';
+import type { Outcome, StepContext } from '../migration/context.ts';
 import { verify } from '../migration/verify.ts';
 import { StoreError } from '../store/store.ts';
 import { interrupted, outOfReach } from './local.ts';
@@ -55,11 +55,21 @@ async function one(
   stop: AbortSignal,
   result: CheckResult,
 ): Promise<void> {
-  const outcome = await retry(() => verify(context, row), { ...policy, signal: stop });
+  const outcome = await readable(() => retry(() => verify(context, row), { ...policy, signal: stop }));
   const { key, partition } = row;
   const told = { key, partition, reason: outcome.change.reason ?? '' };
   result.checked += 1;
   if (outcome.to === 'verified') result.ok += 1;
   else if (outcome.to === 'unverifiable') result.unverifiable.push(told);
   else result.mismatched.push(told);
+}
+
+/** An object that cannot be read after all retries, from a store that answers, is damaged. */
+async function readable(check: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await check();
+  } catch (error) {
+    if (!(error instanceof StoreError && error.passing) || error.kind === 'unreachable') throw error;
+    return { to: 'failed', change: { reason: error.message, integrity: true } };
+  }
 }

@@ -16,6 +16,8 @@ export interface Step {
   readonly name: string;
   readonly intent?: (row: ObjectRow) => Promise<NonNullable<ObjectRow['intent']>>;
   readonly take: (row: ObjectRow) => Promise<Outcome>;
+  /** It reads what must be there: an object that cannot be read after all retries, from a store that answers, is damaged. */
+  readonly proves?: boolean;
 }
 
 export interface LocalWork {
@@ -177,7 +179,8 @@ class Drive {
       this.#failure ??= outOfReach(error);
       return undefined;
     }
-    return cannot(row, `${step.name}: ${error.message}`, false);
+    const damaged = step.proves === true && error.passing;
+    return cannot(row, `${step.name}: ${error.message}`, damaged);
   }
 
   #tell(row: ObjectRow, outcome: Outcome): void {

@@ -114,7 +114,7 @@ async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Mo
 /** Which step an object takes next on its way to `until`. */
 function nextStep(context: StepContext, until: Finish): (row: ObjectRow) => Step | undefined {
   const copying: Step = { name: 'copy', take: (row) => copy(context, row) };
-  const verifying: Step = { name: 'verify', take: (row) => verify(context, row) };
+  const verifying: Step = { name: 'verify', take: (row) => verify(context, row), proves: true };
   const emptying: Step = {
     name: 'tombstone',
     intent: (row) => tombstoneIntent(context, row),

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { FerryError, messageOf } from '../base/errors.ts';
 
@@ -7,11 +7,10 @@ export function stateDirOf(planFile: string, planName: string, chosen: string | 
   return chosen ?? join(dirname(planFile), '.ferry', planName);
 }
 
-/** Makes the state directory, readable by its owner alone. */
+/** Makes the state directory, readable by its owner alone. One that is there already keeps its mode: it may be anyone's. */
 export function makeStateDir(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    chmodSync(dir, 0o700);
   } catch (error) {
     throw new FerryError({
       fault: 'usage',

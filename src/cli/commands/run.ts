@@ -7,7 +7,8 @@ import { openRouter } from '../../plan/router.ts';
 import type { Finish, Plan } from '../../plan/types.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { logListener } from '../log-listener.ts';
-import { type ProgressMode, startProgress } from '../progress/progress.ts';
+import { startProgress } from '../progress/progress.ts';
+import type { ProgressMode } from '../progress/types.ts';
 import { openPlan, retryPolicy, type Session, withSession } from '../session.ts';
 import { renderSummary, verdictOf } from '../summary-text.ts';
 

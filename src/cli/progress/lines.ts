@@ -1,6 +1,6 @@
 import type { Io } from '../io.ts';
 import { type Meter, progressText, type Snapshot } from './meter.ts';
-import type { Progress } from './progress.ts';
+import type { Progress } from './types.ts';
 
 /** Often enough to see life, seldom enough for a log file. */
 const EVERY_MS = 5_000;

@@ -1,17 +1,9 @@
-import type { Listener } from '../../engine/events.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { Finish } from '../../plan/types.ts';
 import type { Io } from '../io.ts';
 import { startLines } from './lines.ts';
 import { Meter } from './meter.ts';
-
-export type ProgressMode = 'auto' | 'tty' | 'json' | 'none';
-
-/** Shows how a run is getting on, on standard error, until `end`. */
-export interface Progress {
-  readonly listener: Listener;
-  end(): Promise<void>;
-}
+import type { Progress, ProgressMode } from './types.ts';
 
 export async function startProgress(mode: ProgressMode, until: Finish, ledger: Ledger, io: Io): Promise<Progress> {
   const meter = new Meter(until, ledger);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Listr, ListrLogger, ProcessOutput } from 'listr2';
 import type { Io } from '../io.ts';
 import { type Meter, progressText, type Snapshot } from './meter.ts';
-import type { Progress } from './progress.ts';
+import type { Progress } from './types.ts';
 
 const EVERY_MS = 250;
 

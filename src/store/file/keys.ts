@@ -1,10 +1,7 @@
 import { join } from 'node:path';
 import { StoreError } from '../store.ts';
 import { type Naming, PLAIN } from './names.ts';
-
-/** Folders of ferry's own at a store's root: no object may lie in them and no listing shows them. */
-export const SCRATCH = '.ferry-tmp';
-export const HELD = '.ferry-held';
+import { HELD, SCRATCH } from './own.ts';
 
 /** What Linux allows for one name and for a whole path (limits.h: NAME_MAX, PATH_MAX with its closing NUL). */
 const LONGEST_NAME = 255;

@@ -3,9 +3,9 @@ import { lstat, opendir } from 'node:fs/promises';
 import { compareUtf8 } from '../../base/order.ts';
 import type { ListEntry, ListOptions } from '../store.ts';
 import { codeOf } from './errors.ts';
-import { HELD, SCRATCH } from './keys.ts';
 import { NameList } from './name-list.ts';
 import { type Naming, PLAIN } from './names.ts';
+import { HELD, SCRATCH } from './own.ts';
 import { revisionOf } from './revision.ts';
 
 const PAGE = 1_000;

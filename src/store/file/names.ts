@@ -1,4 +1,4 @@
-import { HELD, SCRATCH } from './keys.ts';
+import { HELD, SCRATCH } from './own.ts';
 
 /** How keys become paths below a root, and back. */
 export interface Naming {

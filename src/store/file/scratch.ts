@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { type Body, StoreError, type WriteOptions } from '../store.ts';
 import { codeOf } from './errors.ts';
 import type { FolderSync } from './folders.ts';
-import { fileOf, SCRATCH } from './keys.ts';
+import { fileOf } from './keys.ts';
 import type { Naming } from './names.ts';
+import { SCRATCH } from './own.ts';
 import { type FileState, sameState } from './revision.ts';
 
 /**

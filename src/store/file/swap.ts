@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { StoreError } from '../store.ts';
 import { codeOf } from './errors.ts';
 import { type FolderSync, makeFolders } from './folders.ts';
-import { HELD } from './keys.ts';
+import { HELD } from './own.ts';
 import { revisionOf, sameState, stateOfRevision } from './revision.ts';
 import type { Scratch } from './scratch.ts';
 

@@ -107,6 +107,8 @@ function systemCode(error: Error): string | undefined {
 function whyOf(error: Error): string {
   const status = statusOf(error);
   const code = systemCode(error);
-  const text = messageOf(error) === '' ? (code ?? error.name) : messageOf(error);
+  // The SDK's hints to programmers come on further lines.
+  const message = messageOf(error).split('\n')[0] ?? '';
+  const text = message === '' ? (code ?? error.name) : message;
   return status === undefined ? text : `${error.name} (HTTP ${status}): ${text}`;
 }
