@@ -55,6 +55,10 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
   if (here !== undefined && here.revision !== row.intent.revision) {
     return await changed(source, row, here.revision, 'the source changed after its copy', signal);
   }
+  // An ETag follows the bytes alone: new metadata over the same bytes shows only here.
+  if (here !== undefined && !sameAttributes(row.attributes, here.attributes)) {
+    return unresolved('conflict', 'what the source carries beside its bytes changed after its copy');
+  }
   return await swap(context, row, row.intent, source, marker);
 }
 
