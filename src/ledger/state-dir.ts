@@ -25,5 +25,16 @@ export function makeStateDir(dir: string): void {
 
 /** Makes sure that a file is there and is its owner's alone: SQLite gives its side files the mode of the main one. */
 export function makePrivateFile(file: string): void {
-  closeSync(openSync(file, 'a', 0o600));
+  try {
+    closeSync(openSync(file, 'a', 0o600));
+  } catch (error) {
+    throw new FerryError({
+      fault: 'usage',
+      op: 'write the state directory',
+      subject: file,
+      why: messageOf(error),
+      hint: 'see that you may write there, or name another directory with --state',
+      cause: error,
+    });
+  }
 }

@@ -364,7 +364,10 @@ describe('plan', () => {
 
 describe('one state directory', () => {
   it('is for one run at a time; status works meanwhile', async () => {
-    const laid = layOut({ limits: { bandwidth: '1MiB/s' } }, { 'users/NO/big': Buffer.alloc(6_000_000, 7) });
+    const laid = layOut(
+      { limits: { bandwidth: '1MiB/s' } },
+      { 'users/NO/a': 'first', 'users/NO/big': Buffer.alloc(6_000_000, 7) },
+    );
     const first = startFerry(['run', laid.plan, '--progress', 'none', '--log-level', 'info']);
     await once(first.child.stderr ?? process.stdin, 'data');
     const second = await run(laid);
@@ -372,7 +375,11 @@ describe('one state directory', () => {
     expect(second.stderr).toContain(`process ${first.child.pid} `);
     const status = await ferry(['status', laid.plan, '--json']);
     expect(status.code).toBe(0);
-    expect(documentOf<RunDocument>(status).totals.objects).toBe(1);
+    expect(documentOf<RunDocument>(status).totals.objects).toBe(2);
+    let moved = 0;
+    while (moved === 0)
+      moved = documentOf<RunDocument>(await ferry(['status', laid.plan, '--json'])).transferred.objects;
+    expect(moved).toBe(1);
     first.child.kill('SIGKILL');
     await first.ended;
     expect((await run(laid, '--until', 'copied')).code).not.toBe(75);

@@ -18,6 +18,9 @@ export interface RunOptions extends GlobalOptions {
   readonly progress: ProgressMode;
 }
 
+/** How often the ledger is told how much this invocation has sent. */
+const TELL_EVERY_MS = 1_000;
+
 /** `ferry run PLAN`: takes every object to `finish`, and goes on where it was after any stop. */
 export async function run(file: string, options: RunOptions, io: Io): Promise<Verdict> {
   const opened = await openPlan(file, options, io);
@@ -49,10 +52,15 @@ async function work(
   const { plan, ledger, context, runId } = session;
   const router = await openRouter(plan);
   const progress = await startProgress(options.progress, until, ledger, io);
+  let told = 0;
   const count: Listener = (event) => {
     if (event.type !== 'moved' || event.moved === undefined) return;
     moved.objects += 1;
     moved.bytes += event.moved;
+    if (Date.now() - told < TELL_EVERY_MS) return;
+    told = Date.now();
+    // Only for who looks on with `ferry status`; a ledger that cannot be written is found by the next step.
+    ledger.runs.progress(runId, moved).catch(() => undefined);
   };
   const listeners = [count, progress.listener, logListener(io.log)];
   const listener: Listener = (event) => {
