@@ -3,6 +3,7 @@ import type { RetryPolicy } from '../base/retry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { isUnresolved, type State, UNRESOLVED } from '../ledger/lifecycle.ts';
 import type { ObjectRow } from '../ledger/rows.ts';
+import { requireApart } from '../migration/apart.ts';
 import { abortUploads } from '../migration/cleanup.ts';
 import type { StepContext } from '../migration/context.ts';
 import { copy } from '../migration/copy.ts';
@@ -50,6 +51,7 @@ async function migrateAll(work: MigrateWork): Promise<Moved> {
   for (const name of resumed) await list(work, name);
   refuseUnassigned(work);
   await requireCapabilities(work.context, work.ledger, work.until);
+  if (work.until === 'tombstoned') await requireApart(work.context, work.ledger);
   add(moved, await driveAll(work, [...UNRESOLVED, 'verified', 'copied', 'planned']));
   await abortUploads(work.context, work.ledger, ['planned', 'failed']);
   const late = sources(work.context.plan).filter((name) => !whole.includes(name));

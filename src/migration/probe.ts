@@ -47,20 +47,22 @@ async function requireOne(context: StepContext, ledger: Ledger, name: string, ca
   });
 }
 
-const PREFIX = '.ferry-probe-';
+/** What the keys of ferry's own trial objects begin with; a UUID follows. */
+export const PROBE_PREFIX = '.ferry-probe-';
 
 /** Whether a key is of a probe's object: a run that was killed while it asked has left it. */
 export function isProbeKey(key: string): boolean {
-  return key.startsWith(PREFIX) && UUID.test(key.slice(PREFIX.length));
+  return key.startsWith(PROBE_PREFIX) && UUID.test(key.slice(PROBE_PREFIX.length));
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-const REMOVE_MS = 10_000;
+/** A trial object is removed also when the run ends at once, but no store is waited for without end. */
+export const REMOVE_MS = 10_000;
 
 /** Tries one capability on an object of ferry's own, which is removed again. */
 async function probe(store: Store, capability: Capability, signal: AbortSignal): Promise<boolean> {
-  const key = PREFIX + randomUUID();
+  const key = PROBE_PREFIX + randomUUID();
   const first = await store.create(key, bytes('first'), { size: 5, signal });
   let revision = first.revision;
   try {

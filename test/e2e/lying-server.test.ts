@@ -1,4 +1,4 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, inject, it } from 'vitest';
 import { Dice } from '../../src/rehearsal/dice.ts';
 import { documentOf, type Ended, ferry } from '../support/cli.ts';
@@ -83,6 +83,24 @@ describe('a centre that', () => {
     }, Buffer.from('small'));
     expect(ended.code).toBe(5);
   });
+});
+
+it('a centre that is its own source under another address is refused before a byte is destroyed', async () => {
+  const bucket = await newBucket();
+  const client = minioClient();
+  await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'users/NO/only', Body: 'the only copy' }));
+  const { endpoint } = inject('minio');
+  const legacy = { type: 's3', endpoint, region: 'us-east-1', bucket, jurisdiction: 'SG', credentials };
+  const hamar = { ...legacy, endpoint: endpoint.replace('127.0.0.1', 'localhost'), jurisdiction: 'NO' };
+  const partitions = [{ name: 'all', from: 'legacy', select: { prefix: 'users/' }, to: 'hamar' }];
+  const laid = layOut({ stores: { legacy, hamar }, partitions, exclude: [] }, {});
+  const ended = await ferry(['run', laid.plan, '--json', '--progress', 'none'], minioEnv());
+  expect(ended.code, ended.stderr).toBe(3);
+  expect(ended.stderr).toContain('the same place under another name');
+  const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
+  expect(Contents?.map((item) => item.Key)).toEqual(['users/NO/only']);
+  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: 'users/NO/only' }));
+  expect(await Body?.transformToString()).toBe('the only copy');
 });
 
 describe('a source', () => {
