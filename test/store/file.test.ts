@@ -288,6 +288,17 @@ describe('a swap that was cut off', () => {
     expect(readFileSync(held, 'utf8')).toBe('old');
   });
 
+  it('between its lasting name and its random one leaves nothing of either when it is undone', async () => {
+    const root = tempDir();
+    const { store, revision, token, held } = await tombstoned(root);
+    const { head } = await store.replace('d/k', revision, bytes('marker'), write('marker'));
+    linkSync(held, `${held}.8401768d`);
+    await store.reinstate('d/k', head.revision, token);
+    await store.close();
+    expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('old');
+    expect(readdirSync(root)).toEqual(['d']);
+  });
+
   it('back again, between taking the marker away and linking the old bytes', async () => {
     const root = tempDir();
     const { store, revision, token } = await tombstoned(root);

@@ -70,7 +70,19 @@ export class Swap {
     if (!isBack) await this.#linkBack(key, file, revision, held.file);
     await this.#syncing.sync(dirname(file));
     await unlink(held.file);
+    await this.#dropTwins(kept, held.stats);
     await this.#syncing.sync(dirname(held.file));
+  }
+
+  /** A `replace` that was cut off between its lasting name and its random one has left both; the file itself is back at its key. */
+  async #dropTwins(kept: string, { ino, dev }: Stats): Promise<void> {
+    const file = this.heldFile(kept);
+    for (const name of await namesIn(dirname(file))) {
+      if (!name.startsWith(`${basename(file)}.`)) continue;
+      const twin = join(dirname(file), name);
+      const stats = await statsOf(twin);
+      if (stats?.ino === ino && stats.dev === dev) await unlink(twin);
+    }
   }
 
   async #linkBack(key: string, file: string, revision: string | undefined, held: string): Promise<void> {
