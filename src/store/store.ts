@@ -1,4 +1,5 @@
 import type { AttributeName } from '../base/attribute-names.ts';
+import type { VersionStore } from './versions.ts';
 
 /**
  * The port to a place that holds objects, and its contract. Adapters: `file`, `s3`, `memory`. Retry, rate limits, the
@@ -28,6 +29,8 @@ export interface Store {
   readonly location: string;
   /** Where the store takes large objects in parts; `create` then takes only what fits into one request. */
   readonly parts?: PartStore | undefined;
+  /** Where the store keeps histories; known from `open` on. */
+  readonly versions?: VersionStore | undefined;
   /** The attributes that objects keep there. A server may still refuse or drop one: what came of it, `head` tells. */
   readonly holds: ReadonlySet<AttributeName>;
 
@@ -127,6 +130,8 @@ export interface ObjectHead extends ListEntry {
   readonly composite?: string;
   /** How the store says that it encrypts the object at rest: `SSE-S3`, `SSE-KMS`, `SSE-C`. */
   readonly encrypted?: string;
+  /** Id of this state, only where the store keeps histories. */
+  readonly version?: string;
   readonly attributes: Attributes;
 }
 
@@ -168,6 +173,8 @@ export interface WriteOptions extends CallOptions {
   /** Hex SHA-256 of the body where it is known before: the store then refuses other bytes. */
   readonly sha256?: string;
   readonly attributes?: Attributes;
+  /** Revision of an older state, `null`, that the write may destroy: in a bucket whose versioning is suspended it would take its place. */
+  readonly overNull?: string;
 }
 
 export interface Replaced {
@@ -294,7 +301,7 @@ export interface PartStore {
     key: string,
     upload: string,
     parts: readonly (Part & { readonly sha256: string })[],
-    options?: CallOptions & { readonly over?: string },
+    options?: CallOptions & { readonly over?: string; readonly overNull?: string },
   ): Promise<ObjectHead>;
   /** Drops an upload and what arrived of it; fine when it is gone already. */
   abort(key: string, upload: string, options?: CallOptions): Promise<void>;

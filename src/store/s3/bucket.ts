@@ -5,6 +5,8 @@ import type { Encryption } from './encryption.ts';
 import { asStoreError } from './errors.ts';
 import { fullKey } from './keys.ts';
 
+export type Versioning = 'enabled' | 'suspended' | 'off' | 'unknown';
+
 /** A bucket, or a prefix in one, and the way to it: what every request needs. */
 export class Bucket {
   readonly store: string;
@@ -12,6 +14,8 @@ export class Bucket {
   readonly name: string;
   readonly prefix: string;
   readonly encryption: Encryption;
+  /** Known from `open` on; `unknown` where the server would not say. */
+  versioning: Versioning = 'unknown';
 
   constructor(spec: S3StoreSpec, client: S3Client, encryption: Encryption) {
     this.store = spec.name;

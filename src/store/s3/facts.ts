@@ -38,6 +38,7 @@ export async function headOf(
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(composite === undefined ? {} : { composite }),
     ...(encrypted === undefined ? {} : { encrypted }),
+    ...(output.VersionId === undefined ? {} : { version: output.VersionId }),
   };
 }
 

@@ -1,5 +1,5 @@
-import { type _Object, ListObjectsV2Command, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
-import type { CallOptions, ListEntry, ListOptions } from '../store.ts';
+import { type _Object, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import type { ListEntry, ListOptions } from '../store.ts';
 import { type Bucket, http } from './bucket.ts';
 import { revisionOf } from './facts.ts';
 import { decodeListed } from './keys.ts';
@@ -40,27 +40,4 @@ function nameless(item: _Object): ListEntry[] {
   if (item.Size === 0) return [];
   const why = "its key is the store's prefix itself";
   return [{ key: '', size: item.Size ?? 0, revision: revisionOf(item.ETag), modified: 0, unusable: why }];
-}
-
-/** The ids of all versions of one key, oldest first: cut off between two, the newest is still the object. */
-export async function versionsOf(bucket: Bucket, key: string, options: CallOptions): Promise<string[]> {
-  const { Bucket: name, Key: Prefix } = bucket.named(key);
-  const ids: string[] = [];
-  let marker: { readonly KeyMarker?: string; readonly VersionIdMarker?: string } | undefined = {};
-  while (marker !== undefined) {
-    const command: ListObjectVersionsCommand = new ListObjectVersionsCommand({
-      Bucket: name,
-      Prefix,
-      ...marker,
-    });
-    const page = await bucket.send('remove', key, () => bucket.client.send(command, http(options)));
-    const mine = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].filter(({ Key }) => Key === Prefix);
-    ids.push(...mine.flatMap(({ VersionId }) => VersionId ?? []));
-    // Versions of one key come together, and the key itself before all that only begin with it.
-    const more = page.IsTruncated === true && page.NextKeyMarker === Prefix;
-    marker = more
-      ? { KeyMarker: Prefix, ...(page.NextVersionIdMarker && { VersionIdMarker: page.NextVersionIdMarker }) }
-      : undefined;
-  }
-  return ids.reverse();
 }

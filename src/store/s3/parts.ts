@@ -20,6 +20,7 @@ import {
 import { attributeInput } from './attributes.ts';
 import { type Bucket, http } from './bucket.ts';
 import { headOf } from './facts.ts';
+import { spareNull } from './versioning.ts';
 
 const MIB = 1024 ** 2;
 
@@ -94,9 +95,10 @@ export class S3Parts implements PartStore {
     key: string,
     upload: string,
     parts: readonly (Part & { readonly sha256: string })[],
-    options: CallOptions & { readonly over?: string } = {},
+    options: CallOptions & { readonly over?: string; readonly overNull?: string } = {},
   ): Promise<ObjectHead> {
     const { over } = options;
+    await spareNull(this.#in, 'complete upload', key, options);
     const Parts = parts.map(({ number, tag, sha256 }) => ({
       PartNumber: number,
       ETag: tag,

@@ -49,7 +49,8 @@ export async function putObject(
       modified: Date.now(),
       attributes: options.attributes ?? {},
     };
-    return sha256 === undefined ? head : { ...head, sha256 };
+    const version = output.VersionId === undefined ? {} : { version: output.VersionId };
+    return { ...head, ...version, ...(sha256 === undefined ? {} : { sha256 }) };
   } catch (error) {
     // What broke the body is why; the SDK only saw its request aborted.
     throw breaking.signal.aborted ? breaking.signal.reason : error;

@@ -1,12 +1,4 @@
-import type { Readable } from 'node:stream';
-import {
-  DeleteObjectCommand,
-  GetBucketVersioningCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { ATTRIBUTE_NAMES } from '../../base/attribute-names.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
 import {
@@ -23,13 +15,17 @@ import {
   StoreError,
   type WriteOptions,
 } from '../store.ts';
-import { readerBody } from './body.ts';
+import type { VersionStore } from '../versions.ts';
 import { Bucket, http } from './bucket.ts';
 import type { Encryption } from './encryption.ts';
-import { attributesIn, etag, headOf, revisionOf, wholeSize } from './facts.ts';
-import { listBucket, versionsOf } from './list.ts';
+import { etag, headOf, revisionOf } from './facts.ts';
+import { listBucket } from './list.ts';
 import { S3Parts } from './parts.ts';
 import { putObject } from './put.ts';
+import { readObject } from './read.ts';
+import { historyOf } from './version-list.ts';
+import { reinstateVersion, spareNull, versioningOf } from './versioning.ts';
+import { S3Versions } from './versions.ts';
 
 /** A bucket, or a prefix in one, over the S3 API (https://docs.aws.amazon.com/AmazonS3/latest/API/). A revision is an ETag. */
 export class S3Store implements Store {
@@ -39,8 +35,7 @@ export class S3Store implements Store {
   readonly parts: PartStore;
   readonly holds = new Set(ATTRIBUTE_NAMES);
   readonly #in: Bucket;
-  /** `undefined` where the server would not say. */
-  #versioned: boolean | undefined;
+  #versions: S3Versions | undefined;
 
   constructor(spec: S3StoreSpec, client: S3Client, encryption: Encryption) {
     this.name = spec.name;
@@ -48,6 +43,10 @@ export class S3Store implements Store {
     this.location = `s3://${host}/${spec.bucket}/${spec.prefix}`;
     this.#in = new Bucket(spec, client, encryption);
     this.parts = new S3Parts(this.#in);
+  }
+
+  get versions(): VersionStore | undefined {
+    return this.#versions;
   }
 
   /** Never makes a bucket: where it would lie is for an operator to decide. */
@@ -60,7 +59,9 @@ export class S3Store implements Store {
       if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
       throw this.#in.error('missing', 'open', undefined, `there is no bucket ${this.#in.name}`, error);
     }
-    this.#versioned = await this.#isVersioned(signal);
+    this.#in.versioning = await versioningOf(this.#in, signal);
+    const { versioning } = this.#in;
+    if (versioning === 'enabled' || versioning === 'suspended') this.#versions = new S3Versions(this.#in, versioning);
   }
 
   list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
@@ -81,27 +82,12 @@ export class S3Store implements Store {
   }
 
   async read(key: string, options: ReadOptions = {}): Promise<ObjectReader> {
-    const { range, revision, signal } = options;
-    const input = {
-      ...this.#in.at(key),
-      ...(range === undefined
-        ? { ChecksumMode: 'ENABLED' as const }
-        : { Range: `bytes=${range.start}-${range.end - 1}` }),
-      ...(revision === undefined ? {} : { IfMatch: etag(revision) }),
-    };
-    const output = await this.#in.send('read', key, () =>
-      this.#in.client.send(new GetObjectCommand(input), http({ signal })),
-    );
-    const body = output.Body as Readable;
-    // The head of a part is of the whole object; its tags are not asked for again with each.
-    const whole =
-      range === undefined ? output : { ...output, TagCount: 0, ContentLength: wholeSize(output.ContentRange) };
-    const head = await orDestroy(body, headOf(this.#in, key, whole, options));
-    const at = { store: this.name, op: 'read', key };
-    return { head, ...readerBody(body, output.ContentLength ?? 0, at, signal) };
+    const { revision } = options;
+    return await readObject(this.#in, 'read', key, options, revision === undefined ? {} : { IfMatch: etag(revision) });
   }
 
   async create(key: string, body: Body, options: WriteOptions): Promise<ObjectHead> {
+    await spareNull(this.#in, 'create', key, options);
     try {
       return await putObject(this.#in, 'create', key, body, options, { IfNoneMatch: '*' });
     } catch (error) {
@@ -112,7 +98,8 @@ export class S3Store implements Store {
 
   async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
     try {
-      const kept = this.#versioned === true ? await this.#versionOf(key, revision, options) : undefined;
+      const kept = this.#in.versioning === 'enabled' ? await this.#versionOf(key, revision, options) : undefined;
+      await spareNull(this.#in, 'replace', key, options);
       const head = await putObject(this.#in, 'replace', key, body, options, { IfMatch: etag(revision) });
       return kept === undefined ? { head } : { head, kept };
     } catch (error) {
@@ -127,37 +114,16 @@ export class S3Store implements Store {
   }
 
   async headKept(key: string, kept: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
-    const input = { ...this.#in.at(key), VersionId: kept, ChecksumMode: 'ENABLED' as const };
-    try {
-      const output = await this.#in.send('head kept', key, () =>
-        this.#in.client.send(new HeadObjectCommand(input), http(options)),
-      );
-      return await headOf(this.#in, key, output, options);
-    } catch (error) {
-      if (error instanceof StoreError && error.kind === 'absent') return undefined;
-      throw error;
-    }
+    return await new S3Versions(this.#in, 'enabled').head(key, kept, options);
   }
 
-  /** The kept version becomes the newest one by being written again, since only a PUT can be told to replace nothing but the marker. */
   async reinstate(
     key: string,
     revision: string | undefined,
     kept: string,
     options: CallOptions = {},
   ): Promise<ObjectHead> {
-    const input = { ...this.#in.at(key), VersionId: kept };
-    const old = await this.#in.send('reinstate', key, () =>
-      this.#in.client.send(new GetObjectCommand(input), http(options)),
-    );
-    const size = old.ContentLength ?? 0;
-    const at = { store: this.name, op: 'reinstate', key };
-    const attributes = await orDestroy(old.Body as Readable, attributesIn(this.#in, key, old, options));
-    const { body } = readerBody(old.Body as Readable, size, at, options.signal);
-    const write = { ...options, size, attributes };
-    return revision === undefined
-      ? await this.create(key, body, write)
-      : (await this.replace(key, revision, body, write)).head;
+    return await reinstateVersion(this, this.#in, key, { revision, kept }, options);
   }
 
   /**
@@ -170,7 +136,7 @@ export class S3Store implements Store {
     );
     if (revisionOf(head.ETag) !== revision)
       throw this.#in.error('precondition', 'remove', key, 'it is another object by now');
-    const versions = head.VersionId === undefined ? [undefined] : await versionsOf(this.#in, key, options);
+    const versions = head.VersionId === undefined ? [undefined] : await this.#versionIds(key, options);
     for (const version of versions) {
       const input = {
         ...this.#in.named(key),
@@ -196,24 +162,8 @@ export class S3Store implements Store {
     return head.VersionId;
   }
 
-  async #isVersioned(signal: AbortSignal | undefined): Promise<boolean | undefined> {
-    try {
-      const command = new GetBucketVersioningCommand({ Bucket: this.#in.name });
-      const output = await this.#in.send('open', undefined, () => this.#in.client.send(command, http({ signal })));
-      return output.Status === 'Enabled';
-    } catch (error) {
-      if (error instanceof StoreError && !error.passing) return undefined;
-      throw error;
-    }
-  }
-}
-
-/** A body that nobody will read does not keep its connection. */
-async function orDestroy<T>(body: Readable, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    body.destroy();
-    throw error;
+  /** Oldest first: cut off between two, the newest is still the object. */
+  async #versionIds(key: string, options: CallOptions): Promise<string[]> {
+    return (await historyOf(this.#in, key, options)).map(({ version }) => version);
   }
 }

@@ -13,6 +13,7 @@ import type {
   StoreKind,
   WriteOptions,
 } from '../store.ts';
+import type { VersionStore } from '../versions.ts';
 
 /** Hands every call to another store; a wrapper overrides what it changes. */
 export class ForwardingStore implements Store {
@@ -24,6 +25,10 @@ export class ForwardingStore implements Store {
 
   get parts(): PartStore | undefined {
     return this.inner.parts;
+  }
+
+  get versions(): VersionStore | undefined {
+    return this.inner.versions;
   }
 
   constructor(inner: Store) {

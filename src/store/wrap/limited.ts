@@ -11,7 +11,9 @@ import type {
   Store,
   WriteOptions,
 } from '../store.ts';
+import type { KeyHistory, Version, VersionStore } from '../versions.ts';
 import { ForwardingStore } from './forwarding.ts';
+import { ForwardingVersions } from './versions.ts';
 
 /** A token bucket: `perSecond` tokens flow in, a second's worth can be saved up. Takers are served in turn. */
 export class TokenBucket {
@@ -51,9 +53,16 @@ export function limited(inner: Store, limits: Limits): Store {
 class LimitedStore extends ForwardingStore {
   readonly #limits: Limits;
 
+  #versions: VersionStore | undefined;
+
   constructor(inner: Store, limits: Limits) {
     super(inner);
     this.#limits = limits;
+  }
+
+  override get versions(): VersionStore | undefined {
+    if (this.inner.versions !== undefined) this.#versions ??= new LimitedVersions(this.inner.versions, this.#limits);
+    return this.#versions;
   }
 
   override async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
@@ -104,6 +113,54 @@ class LimitedStore extends ForwardingStore {
   override async remove(key: string, revision: string, options?: CallOptions): Promise<void> {
     await this.#request(options);
     await this.inner.remove(key, revision, options);
+  }
+
+  async #request(options: CallOptions | undefined): Promise<void> {
+    await this.#limits.requests?.take(1, options?.signal);
+  }
+}
+
+class LimitedVersions extends ForwardingVersions {
+  readonly #limits: Limits;
+
+  constructor(inner: VersionStore, limits: Limits) {
+    super(inner);
+    this.#limits = limits;
+  }
+
+  override async *list(options: ListOptions): AsyncGenerator<readonly KeyHistory[]> {
+    await this.#request(options);
+    for await (const page of this.inner.list(options)) {
+      yield page;
+      await this.#request(options);
+    }
+  }
+
+  override async of(key: string, options?: CallOptions): Promise<readonly Version[]> {
+    await this.#request(options);
+    return await this.inner.of(key, options);
+  }
+
+  override async head(key: string, version: string, options?: CallOptions): Promise<ObjectHead | undefined> {
+    await this.#request(options);
+    return await this.inner.head(key, version, options);
+  }
+
+  override async read(key: string, version: string, options?: ReadOptions): Promise<ObjectReader> {
+    await this.#request(options);
+    const reader = await this.inner.read(key, version, options);
+    const { bytes } = this.#limits;
+    return bytes === undefined ? reader : { ...reader, body: paced(reader.body, bytes, options?.signal) };
+  }
+
+  override async mark(key: string, options?: CallOptions): Promise<void> {
+    await this.#request(options);
+    await this.inner.mark(key, options);
+  }
+
+  override async remove(key: string, version: string, options?: CallOptions): Promise<void> {
+    await this.#request(options);
+    await this.inner.remove(key, version, options);
   }
 
   async #request(options: CallOptions | undefined): Promise<void> {

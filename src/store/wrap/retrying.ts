@@ -9,7 +9,9 @@ import {
   type Store,
   StoreError,
 } from '../store.ts';
+import type { KeyHistory, Version, VersionStore } from '../versions.ts';
 import { ForwardingStore } from './forwarding.ts';
+import { ForwardingVersions } from './versions.ts';
 
 /**
  * Tries again what only reads and what has no effect to be found twice. Writes are not tried again here: a step that writes has to
@@ -22,9 +24,16 @@ export function retrying(inner: Store, policy: RetryPolicy): Store {
 class RetryingStore extends ForwardingStore {
   readonly #policy: RetryPolicy;
 
+  #versions: VersionStore | undefined;
+
   constructor(inner: Store, policy: RetryPolicy) {
     super(inner);
     this.#policy = policy;
+  }
+
+  override get versions(): VersionStore | undefined {
+    if (this.inner.versions !== undefined) this.#versions ??= new RetryingVersions(this.inner.versions, this.#policy);
+    return this.#versions;
   }
 
   override open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void> {
@@ -44,32 +53,70 @@ class RetryingStore extends ForwardingStore {
     return this.#retry(() => this.inner.read(key, options), options.signal);
   }
 
-  /** A listing that breaks is begun again after the last key that it gave. */
-  override async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
-    let after = options.after;
-    let failures = 0;
-    for (;;) {
-      try {
-        for await (const page of this.inner.list(after === undefined ? options : { ...options, after })) {
-          failures = 0;
-          yield page;
-          after = page.at(-1)?.key ?? after;
-        }
-        return;
-      } catch (error) {
-        failures += 1;
-        const told = error instanceof StoreError && error.passing;
-        if (!told || failures >= (this.#policy.attempts ?? ATTEMPTS) || options.signal?.aborted === true) throw error;
-        await pause(failures, this.#with(options.signal), error);
-      }
-    }
+  override list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
+    return relisted((rest) => this.inner.list(rest), options, this.#policy);
   }
 
   #retry<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return retry(task, this.#with(signal));
+    return retry(task, withSignal(this.#policy, signal));
+  }
+}
+
+/** Removing by an id has the same end however often it is done, so that is tried again too; a delete marker more would stay. */
+class RetryingVersions extends ForwardingVersions {
+  readonly #policy: RetryPolicy;
+
+  constructor(inner: VersionStore, policy: RetryPolicy) {
+    super(inner);
+    this.#policy = policy;
   }
 
-  #with(signal: AbortSignal | undefined): RetryPolicy {
-    return signal === undefined ? this.#policy : { ...this.#policy, signal };
+  override list(options: ListOptions): AsyncGenerator<readonly KeyHistory[]> {
+    return relisted((rest) => this.inner.list(rest), options, this.#policy);
   }
+
+  override of(key: string, options: CallOptions = {}): Promise<readonly Version[]> {
+    return retry(() => this.inner.of(key, options), withSignal(this.#policy, options.signal));
+  }
+
+  override head(key: string, version: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
+    return retry(() => this.inner.head(key, version, options), withSignal(this.#policy, options.signal));
+  }
+
+  override read(key: string, version: string, options: ReadOptions = {}): Promise<ObjectReader> {
+    return retry(() => this.inner.read(key, version, options), withSignal(this.#policy, options.signal));
+  }
+
+  override remove(key: string, version: string, options: CallOptions = {}): Promise<void> {
+    return retry(() => this.inner.remove(key, version, options), withSignal(this.#policy, options.signal));
+  }
+}
+
+/** A listing that breaks is begun again after the last key that it gave. */
+async function* relisted<T extends { readonly key: string }>(
+  list: (options: ListOptions) => AsyncIterable<readonly T[]>,
+  options: ListOptions,
+  policy: RetryPolicy,
+): AsyncGenerator<readonly T[]> {
+  let after = options.after;
+  let failures = 0;
+  for (;;) {
+    try {
+      for await (const page of list(after === undefined ? options : { ...options, after })) {
+        failures = 0;
+        yield page;
+        after = page.at(-1)?.key ?? after;
+      }
+      return;
+    } catch (error) {
+      failures += 1;
+      const told = error instanceof StoreError && error.passing;
+      if (!told || failures >= (policy.attempts ?? ATTEMPTS) || options.signal?.aborted === true) throw error;
+      await pause(failures, withSignal(policy, options.signal), error);
+    }
+  }
+}
+
+function withSignal(policy: RetryPolicy, signal: AbortSignal | undefined): RetryPolicy {
+  return signal === undefined ? policy : { ...policy, signal };
 }

@@ -1,0 +1,42 @@
+import type { Readable } from 'node:stream';
+import { GetObjectCommand, type GetObjectCommandInput } from '@aws-sdk/client-s3';
+import type { ObjectReader, ReadOptions } from '../store.ts';
+import { readerBody } from './body.ts';
+import { type Bucket, http } from './bucket.ts';
+import { headOf, wholeSize } from './facts.ts';
+
+/** One GetObject, of the object or of a version. */
+export async function readObject(
+  bucket: Bucket,
+  op: string,
+  key: string,
+  options: ReadOptions,
+  which: Pick<GetObjectCommandInput, 'VersionId' | 'IfMatch'>,
+): Promise<ObjectReader> {
+  const { range, signal } = options;
+  const input = {
+    ...bucket.at(key),
+    ...(range === undefined
+      ? { ChecksumMode: 'ENABLED' as const }
+      : { Range: `bytes=${range.start}-${range.end - 1}` }),
+    ...which,
+  };
+  const output = await bucket.send(op, key, () => bucket.client.send(new GetObjectCommand(input), http({ signal })));
+  const body = output.Body as Readable;
+  // Servers leave out the id `null`; its tags are asked for by it all the same.
+  const named = which.VersionId === undefined ? output : { ...output, VersionId: which.VersionId };
+  // The head of a part is of the whole object; its tags are not asked for again with each.
+  const whole = range === undefined ? named : { ...named, TagCount: 0, ContentLength: wholeSize(output.ContentRange) };
+  const head = await orDestroy(body, headOf(bucket, key, whole, options));
+  return { head, ...readerBody(body, output.ContentLength ?? 0, { store: bucket.store, op, key }, signal) };
+}
+
+/** A body that nobody will read does not keep its connection. */
+export async function orDestroy<T>(body: Readable, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    body.destroy();
+    throw error;
+  }
+}
