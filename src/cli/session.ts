@@ -102,6 +102,7 @@ export function contextOf(plan: Plan, ledger: Ledger, stores: ReadonlyMap<string
     stores,
     clock: systemClock,
     uploads: ledger.uploads,
+    history: ledger.history,
     partMemory: new BufferPool(PARTS_IN_MEMORY),
     retry: retryPolicy(io),
     signal: io.abort,

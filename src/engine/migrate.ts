@@ -12,6 +12,7 @@ import { withKeyGuard } from '../migration/key-guard.ts';
 import { requireCapabilities } from '../migration/probe.ts';
 import { begunTombstone, settle, tombstone, tombstoneIntent } from '../migration/tombstone.ts';
 import { verify } from '../migration/verify.ts';
+import { requireVersions } from '../migration/version-findings.ts';
 import { type Router, sources } from '../plan/router.ts';
 import type { Finish } from '../plan/types.ts';
 import type { Listener } from './events.ts';
@@ -45,6 +46,7 @@ export async function migrate(work: MigrateWork): Promise<Moved> {
 
 async function migrateAll(work: MigrateWork): Promise<Moved> {
   const moved: Moved = { objects: 0, bytes: 0 };
+  requireVersions(work.context.plan, work.context.stores);
   const resumed = sources(work.context.plan).filter((name) => !isListed(work, name));
   // A listing that goes on where an earlier call was cut off has not seen what was written before that place since.
   const whole = resumed.filter((name) => work.ledger.inventory.state(name)?.after === undefined);

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { FerryError, messageOf } from '../base/errors.ts';
 import { bindPlan, type Routing } from './binding.ts';
+import { HistoryBook } from './history-book.ts';
 import { InventoryBook } from './inventory-book.ts';
 import type { State } from './lifecycle.ts';
 import { ProbeBook } from './probe-book.ts';
@@ -36,6 +37,7 @@ export class Ledger {
   readonly probes: ProbeBook;
   readonly runs: RunBook;
   readonly uploads: UploadBook;
+  readonly history: HistoryBook;
   readonly #db: DatabaseSync;
   readonly #clock: Clock;
   readonly #writer: Writer;
@@ -51,6 +53,7 @@ export class Ledger {
     this.#transition = new Transition(db, this.#clock);
     this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);
     this.runs = new RunBook(db, this.#writer, this.#clock);
+    this.history = new HistoryBook(db, this.#writer);
     this.uploads = new UploadBook(db, this.#writer, this.#clock);
   }
 

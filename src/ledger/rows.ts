@@ -23,6 +23,8 @@ export interface TombstoneRecord {
   readonly kept?: string | undefined;
   readonly at: number;
   readonly holdUntil: number;
+  /** No marker was put: the application's own delete marker on top of the history stands for it. */
+  readonly deleted?: boolean | undefined;
 }
 
 /** One object as the ledger knows it. */
@@ -69,6 +71,7 @@ const Tombstone = z.object({
   kept: z.string().optional(),
   at: z.number(),
   holdUntil: z.number(),
+  deleted: z.boolean().optional(),
 });
 
 type Raw = Record<string, unknown>;

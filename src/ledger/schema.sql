@@ -100,6 +100,20 @@ CREATE TABLE upload (
   begun_at  INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE version (
+  object          INTEGER NOT NULL REFERENCES object (id) ON DELETE CASCADE,
+  position        INTEGER NOT NULL,       -- from 1, the oldest first: the order at the centre
+  source_version  TEXT NOT NULL,
+  marker          INTEGER NOT NULL CHECK (marker IN (0, 1)),
+  size            INTEGER NOT NULL,
+  revision        TEXT NOT NULL,          -- at the source; empty for a delete marker
+  sha256          TEXT,                   -- of the bytes; null for a delete marker
+  composite       TEXT,
+  attributes      TEXT,                   -- canonical JSON, as read at the source
+  centre_version  TEXT,                   -- null where the centre needed no delete marker, since nothing was to be hidden
+  PRIMARY KEY (object, position)
+) STRICT, WITHOUT ROWID;
+
 CREATE TRIGGER object_added AFTER INSERT ON object BEGIN
   INSERT INTO tally VALUES (new.partition, new.state, 1, new.size)
     ON CONFLICT DO UPDATE SET objects = objects + 1, bytes = bytes + excluded.bytes;

@@ -1,6 +1,7 @@
 import type { BufferPool } from '../base/budget.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RetryPolicy } from '../base/retry.ts';
+import type { HistoryBook } from '../ledger/history-book.ts';
 import type { State } from '../ledger/lifecycle.ts';
 import type { ObjectChange, ObjectRow } from '../ledger/rows.ts';
 import type { UploadBook } from '../ledger/upload-book.ts';
@@ -16,6 +17,8 @@ export interface StepContext {
   readonly clock: Clock;
   /** How far large objects have got. */
   readonly uploads: UploadBook;
+  /** Which versions of a centre are which of a source. */
+  readonly history: HistoryBook;
   /** What parts of large objects may take of memory, all together. */
   readonly partMemory: BufferPool;
   /** For the parts of a large object; whole steps are tried again by the engine. */

@@ -4,19 +4,19 @@ import type { ObjectRow } from '../ledger/rows.ts';
 import { type ObjectHead, type ObjectReader, type Store, StoreError } from '../store/store.ts';
 import { collect, digestOfObject, hashing, type ReadDigest } from './bytes.ts';
 import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { copyHistory } from './copy-history.ts';
 import { copyInParts, dropUpload } from './copy-parts.ts';
 import { carried, refusedLoss } from './fidelity.ts';
+import { movesHistory } from './history.ts';
 import { looksLikeMarker } from './marker.ts';
-import { IN_PARTS_FROM, partSizeFor } from './part-plan.ts';
-
-/** Objects up to this many bytes are held in memory once, so that the store can check their SHA-256 on arrival. */
-const SMALL = 4 * 1024 * 1024;
+import { IN_PARTS_FROM, partSizeFor, SMALL } from './part-plan.ts';
 
 /**
  * Copies one object to its centre in one pass: each byte is read once and hashed as it goes by. What the centre already holds
  * under the key is never overwritten: equal bytes count as the copy, other bytes are a conflict. May be taken again after any stop.
  */
 export async function copy(context: StepContext, row: ObjectRow): Promise<Outcome> {
+  if (movesHistory(context, row)) return await copyHistory(context, row);
   const { source, centre } = endsOf(context, row);
   const barred = await context.keyGuard?.(row);
   if (barred !== undefined) return unresolved('failed', barred);

@@ -5,6 +5,9 @@ const MIB = 1024 ** 2;
 /** Large enough that requests cost little, small enough that little is sent again after a kill. */
 const USUAL = 16 * MIB;
 
+/** Objects up to this many bytes are held in memory once, so that the store can check their SHA-256 on arrival. */
+export const SMALL = 4 * MIB;
+
 /** From this size on an object goes in parts, where the centre takes parts. */
 export const IN_PARTS_FROM = 32 * MIB;
 

@@ -2,6 +2,7 @@ import type { ObjectRow, TombstoneRecord } from '../ledger/rows.ts';
 import { type ObjectHead, type Store, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { historyRevision } from './history.ts';
 import { isMarker, markerFor } from './marker.ts';
 import { returnCopy } from './return-copy.ts';
 
@@ -16,6 +17,7 @@ export async function restore(context: StepContext, row: ObjectRow): Promise<Out
   }
   const { source, centre } = endsOf(context, row);
   const { signal } = context;
+  if (row.tombstone.deleted === true) return await stillDeleted(source, row, row.tombstone, signal);
   const here = await source.head(row.key, { signal });
   if (here !== undefined && !(await isTombstone(context, row, row.tombstone, here, source, centre))) {
     return await alreadyBack(source, row, signal);
@@ -31,6 +33,20 @@ export async function restore(context: StepContext, row: ObjectRow): Promise<Out
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
     return await alreadyBack(source, row, signal);
   }
+}
+
+/** Nothing was written, so nothing is to be undone; unless someone brought the key to life since. */
+async function stillDeleted(
+  source: Store,
+  row: ObjectRow,
+  { revision }: TombstoneRecord,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const newest = (await source.versions?.of(row.key, { signal }))?.at(-1);
+  if (newest === undefined || historyRevision(newest) !== revision) {
+    return unresolved('conflict', 'the source was written again after its tombstone; a restore would overwrite that');
+  }
+  return { to: 'restored', change: { intent: null, reason: null, integrity: false } };
 }
 
 /** A marker whose mode or another hard link was touched has another revision and the same bytes. */

@@ -24,6 +24,8 @@ export interface Summary {
     readonly bytes: number;
     readonly states: Record<State, number>;
   }[];
+  /** States of histories that are at centres; only where a partition moves them. */
+  readonly history?: { readonly versions: number; readonly deleteMarkers: number };
   readonly unresolved: readonly UnresolvedObject[];
   /** Objects whose bytes or digests do not agree. */
   readonly integrityFailures: number;
@@ -48,9 +50,16 @@ export function summarise(plan: Plan, ledger: Ledger | undefined): Summary {
     finish: plan.finish,
     totals: { objects, bytes, states },
     partitions,
+    ...historyOf(plan, ledger),
     unresolved: ledger ? listUnresolved(ledger) : [],
     integrityFailures: ledger?.queries.integrityFailures() ?? 0,
   };
+}
+
+function historyOf(plan: Plan, ledger: Ledger | undefined): Pick<Summary, 'history'> {
+  if (ledger === undefined || !plan.partitions.some(({ versions }) => versions === 'all')) return {};
+  const { versions, markers } = ledger.history.counts();
+  return { history: { versions, deleteMarkers: markers } };
 }
 
 function listUnresolved(ledger: Ledger): UnresolvedObject[] {

@@ -2,9 +2,12 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { type Router, sources } from '../plan/router.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Store } from '../store/store.ts';
+import type { KeyHistory } from '../store/versions.ts';
 import { CentreCursor } from './centre-cursor.ts';
 import { chainStart } from './chain.ts';
 import { canLose } from './fidelity.ts';
+import { partitionMovesHistory } from './history.ts';
+import { historyIn, judgeHistory } from './history-standing.ts';
 import { Counter } from './inventory.ts';
 import { aliasOf, ancestorsOf, type HazardRule, KeyHazards } from './key-hazards.ts';
 import { listRouted } from './listing.ts';
@@ -27,6 +30,8 @@ export interface PartitionSurvey {
   readonly conflictSample: string[];
   /** Objects that would lose an attribute at the centre, by its name; whether the plan accepts it or not. */
   readonly losses: LossCount;
+  /** What histories hold that move whole: versions and delete markers of all keys, and their bytes. All zero where none does. */
+  readonly history: { versions: number; deleteMarkers: number; bytes: number };
   /** Keys that not every store keeps apart from others, and one of each. */
   readonly hazards: { keyUnderKey: number; leadingSlash: number };
   readonly hazardSample: { keyUnderKey?: string; leadingSlash?: string };
@@ -71,6 +76,7 @@ export async function survey(work: SurveyWork, seen: (entries: number) => void =
       tombstones: 0,
       conflictSample: [],
       losses: {},
+      history: { versions: 0, deleteMarkers: 0, bytes: 0 },
       hazards: { keyUnderKey: 0, leadingSlash: 0 },
       hazardSample: {},
     })),
@@ -117,8 +123,13 @@ async function surveySource(
         const cursor = cursors.get(partition.to) ?? new CentreCursor(storeOf(work, partition.to), signal);
         cursors.set(partition.to, cursor);
         const centre = storeOf(work, partition.to);
-        const standing = await judge(work, source, centre, entry, await cursor.find(entry.key));
-        count(result, partition, entry.key, entry.size, standing);
+        const history = partitionMovesHistory(plan, partition.name) ? historyIn(entry) : undefined;
+        const standing =
+          history === undefined
+            ? await judge(work, source, centre, entry, await cursor.find(entry.key))
+            : await judgeHistory(work, source, centre, history);
+        count(result, partition, entry.key, history?.bytes ?? entry.size, entry.size, standing);
+        if (history !== undefined && standing !== 'tombstone') addHistory(partition, history);
         const moves = standing === 'absent' || standing === 'there';
         if (moves && canLose(source, centre)) questions.push({ key: entry.key, centre, into: partition.losses });
         // Keys that only a manifest knows come after the listing and in an order of their own.
@@ -167,7 +178,21 @@ function countHazards({ hazards, hazardSample }: PartitionSurvey, key: string, r
   }
 }
 
-function count(result: Survey, partition: PartitionSurvey, key: string, size: number, standing: Standing): void {
+function addHistory({ history }: PartitionSurvey, { versions, markers, bytes }: KeyHistory): void {
+  history.versions += versions;
+  history.deleteMarkers += markers;
+  history.bytes += bytes;
+}
+
+/** @param toMove bytes that a run would send: more than the object's own where its history moves along. */
+function count(
+  result: Survey,
+  partition: PartitionSurvey,
+  key: string,
+  toMove: number,
+  size: number,
+  standing: Standing,
+): void {
   if (standing === 'tombstone') {
     partition.tombstones += 1;
     return;
@@ -175,7 +200,7 @@ function count(result: Survey, partition: PartitionSurvey, key: string, size: nu
   partition.objects += 1;
   partition.bytes += size;
   if (standing === 'there') partition.alreadyThere += 1;
-  if (standing === 'absent') add(result.toMove, { objects: 1, bytes: size });
+  if (standing === 'absent') add(result.toMove, { objects: 1, bytes: toMove });
   if (standing !== 'conflict') return;
   partition.conflicts += 1;
   if (partition.conflictSample.length < SAMPLE) partition.conflictSample.push(key);

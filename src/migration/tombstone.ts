@@ -5,7 +5,9 @@ import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { copy } from './copy.ts';
 import { sameAttributes } from './fidelity.ts';
+import { movesHistory } from './history.ts';
 import { isMarker, type Marker, markerFor } from './marker.ts';
+import { historyTombstoneRevision, putBefore, tombstoneHistory } from './tombstone-history.ts';
 
 /**
  * What is written to the ledger before the step: all that the marker depends on, so that it is the same after a crash, and the very
@@ -13,8 +15,11 @@ import { isMarker, type Marker, markerFor } from './marker.ts';
  */
 export async function tombstoneIntent(context: StepContext, row: ObjectRow): Promise<TombstoneIntent> {
   const { source } = endsOf(context, row);
-  const here = await source.head(row.key, { signal: context.signal });
-  const revision = here && (await unchangedRevision(source, row, here.revision, context.signal));
+  const history = movesHistory(context, row);
+  const here = history ? undefined : await source.head(row.key, { signal: context.signal });
+  const revision = history
+    ? historyTombstoneRevision(context, row)
+    : here && (await unchangedRevision(source, row, here.revision, context.signal));
   const at = context.clock.now();
   return { step: 'tombstone', at, holdUntil: at + context.plan.tombstone.holdMs, revision: revision ?? row.revision };
 }
@@ -28,6 +33,7 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
   if (row.state !== 'verified' || row.intent?.step !== 'tombstone') {
     throw new Error(`object ${row.id} is to be tombstoned but is ${row.state} and its intent is not written`);
   }
+  if (movesHistory(context, row)) return await tombstoneHistory(context, row, row.intent);
   const { source, centre } = endsOf(context, row);
   const marker = markerFor(context, row, row.intent, centre);
   const { signal } = context;
@@ -85,6 +91,9 @@ async function changed(
 export async function settle(context: StepContext, row: ObjectRow): Promise<Outcome> {
   const intent = begunTombstone(row);
   if (intent === undefined) throw new Error(`object ${row.id} has no tombstone that was begun`);
+  if (movesHistory(context, row) && row.state === 'verified') {
+    return (await putBefore(context, row, intent)) ?? { to: 'verified', change: { intent: null } };
+  }
   const { source, centre } = endsOf(context, row);
   const { signal } = context;
   const marker = markerFor(context, row, intent, centre);

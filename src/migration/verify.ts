@@ -1,8 +1,10 @@
 import type { ObjectRow } from '../ledger/rows.ts';
-import { type ObjectHead, StoreError } from '../store/store.ts';
+import { type ObjectHead, type Store, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
 import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { refusedDifference } from './fidelity.ts';
+import { movesHistory } from './history.ts';
+import { verifyHistory } from './verify-history.ts';
 
 /**
  * Proves the copy at the centre: `readback` reads every byte there again; `attested` takes the SHA-256 that the store itself
@@ -10,17 +12,23 @@ import { refusedDifference } from './fidelity.ts';
  * in any store.
  */
 export async function verify(context: StepContext, row: ObjectRow): Promise<Outcome> {
-  if (row.sha256 === undefined) throw new Error(`object ${row.id} is to be verified but has no digest`);
   try {
-    return context.plan.verify === 'readback' ? await readBack(context, row) : await attested(context, row);
+    if (movesHistory(context, row)) return await verifyHistory(context, row, (one, at) => prove(context, one, at));
+    return await prove(context, row, endsOf(context, row).centre);
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
     return disagrees('the copy has vanished from the centre');
   }
 }
 
-async function readBack(context: StepContext, row: ObjectRow): Promise<Outcome> {
-  const { centre } = endsOf(context, row);
+async function prove(context: StepContext, row: ObjectRow, centre: Store): Promise<Outcome> {
+  if (row.sha256 === undefined) throw new Error(`object ${row.id} is to be verified but has no digest`);
+  return context.plan.verify === 'readback'
+    ? await readBack(context, row, centre)
+    : await attested(context, row, centre);
+}
+
+async function readBack(context: StepContext, row: ObjectRow, centre: Store): Promise<Outcome> {
   const there = await digestOfObject(centre, row.key, { signal: context.signal });
   if (there.sha256 === row.sha256 && there.size === row.size) return verified(context, row, there.head);
   return disagrees(
@@ -28,8 +36,7 @@ async function readBack(context: StepContext, row: ObjectRow): Promise<Outcome> 
   );
 }
 
-async function attested(context: StepContext, row: ObjectRow): Promise<Outcome> {
-  const { centre } = endsOf(context, row);
+async function attested(context: StepContext, row: ObjectRow, centre: Store): Promise<Outcome> {
   const head = await centre.head(row.key, { signal: context.signal });
   if (head === undefined) return disagrees('the copy has vanished from the centre');
   if (head.size !== row.size) return disagrees(`the centre has ${head.size} bytes; ${row.size} were copied`);

@@ -27,11 +27,12 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     residency: document.residency,
     runner: document.runner,
     stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, storeOf(name, store, folder)])),
-    partitions: partitions.map(({ name, from, to, select, encryption, accept: own = [] }) => ({
+    partitions: partitions.map(({ name, from, to, select, versions, encryption, accept: own = [] }) => ({
       name,
       from,
       to,
       select: selectorOf(select, folder),
+      versions: versions ?? 'current',
       encryption,
       accept: ATTRIBUTE_NAMES.filter((attribute) => accept.includes(attribute) || own.includes(attribute)),
     })),

@@ -92,6 +92,8 @@ export interface PartitionSpec {
   readonly from: string;
   readonly to: string;
   readonly select: Selector;
+  /** Whether older versions and delete markers move too, where the source keeps them. */
+  readonly versions: 'current' | 'all';
   /** Whether an object that is not encrypted at rest at the centre fails. */
   readonly encryption: 'required' | undefined;
   /** What its objects may lose at the centre: the plan's and its own. */

@@ -65,6 +65,7 @@ const context: StepContext = {
   stores,
   clock: systemClock,
   uploads: ledger.uploads,
+  history: ledger.history,
   partMemory: new BufferPool(PARTS_IN_MEMORY),
   retry: {},
   signal: never,

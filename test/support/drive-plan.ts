@@ -49,7 +49,7 @@ export async function drivePlan(laid: Laid, command: 'run' | 'restore', options:
       stores: [...stores.values()].map(({ name, location }) => ({ name, location })),
       partitions: plan.partitions.map(({ name, from, to }) => ({ name, from, to })),
     });
-    const uploads = ledger.uploads;
+    const { uploads, history } = ledger;
     const partMemory = new BufferPool(PARTS_IN_MEMORY);
     const context: StepContext = {
       plan,
@@ -57,6 +57,7 @@ export async function drivePlan(laid: Laid, command: 'run' | 'restore', options:
       stores,
       clock,
       uploads,
+      history,
       partMemory,
       retry: {},
       signal: never,

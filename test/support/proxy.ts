@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
 export interface CountingProxy {
@@ -8,15 +9,33 @@ export interface CountingProxy {
   readonly done: ReadonlyMap<string, number>;
 }
 
+export interface ProxyOptions {
+  /** Called when the server has done something and before its client hears of it. */
+  readonly heard?: (name: string) => void;
+  /** Changes the answer to a listing of objects or versions. */
+  readonly listing?: (body: string) => string;
+}
+
 /** Stands between ferry and a server and counts what it did, so that a test need not believe ferry's own counts. */
-export async function countingProxy(target: string): Promise<CountingProxy> {
+export async function countingProxy(target: string, options: ProxyOptions = {}): Promise<CountingProxy> {
   const { hostname, port } = new URL(target);
   const done = new Map<string, number>();
   const server = createServer((incoming, outgoing) => {
     const { method, headers, url: path } = incoming;
     const onward = request({ hostname, port, method, headers, path }, (answer) => {
       const name = `${method} ${path?.split('?')[0]}`;
-      if ((answer.statusCode ?? 500) < 300) done.set(name, (done.get(name) ?? 0) + 1);
+      if ((answer.statusCode ?? 500) < 300) {
+        done.set(name, (done.get(name) ?? 0) + 1);
+        options.heard?.(name);
+      }
+      if (options.listing !== undefined && method === 'GET' && /[?&](versions|list-type)/.test(path ?? '')) {
+        void text(answer).then((body) => {
+          const { 'content-length': _, ...headers } = answer.headers;
+          outgoing.writeHead(answer.statusCode ?? 502, headers);
+          outgoing.end(options.listing?.(body));
+        });
+        return;
+      }
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
       answer.on('error', () => outgoing.destroy());

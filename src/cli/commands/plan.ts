@@ -4,6 +4,7 @@ import { planDigest } from '../../migration/chain.ts';
 import { estimateSeconds } from '../../migration/estimate.ts';
 import { keyFindings } from '../../migration/key-findings.ts';
 import { type Survey, survey } from '../../migration/survey.ts';
+import { versionFindings } from '../../migration/version-findings.ts';
 import { openRouter } from '../../plan/router.ts';
 import type { Plan } from '../../plan/types.ts';
 import { formatBytes, formatDuration } from '../../plan/units.ts';
@@ -28,13 +29,14 @@ export async function planCommand(file: string, options: GlobalOptions, io: Io):
     const found = await survey({ plan, stores, router, ledger, signal: io.stop });
     const lost = lossFindings(plan, found);
     const keys = keyFindings(plan, found, ledger);
-    const all = [...findings, ...coverageFindings(plan, found), ...lost, ...keys];
+    const versions = versionFindings(plan, stores);
+    const all = [...findings, ...coverageFindings(plan, found), ...lost, ...keys, ...versions];
     const document = documentOf(plan, found, all);
     io.document(document);
     io.print(render(plan, found, document.digest, document.estimate.seconds));
     for (const { severity, message } of lost) io.print(`${severity}: ${message}`);
     for (const finding of findings) io.tell(findingLine(finding));
-    for (const { severity, subject, message } of keys) io.tell(`${severity}: ${subject}: ${message}`);
+    for (const { severity, subject, message } of [...keys, ...versions]) io.tell(`${severity}: ${subject}: ${message}`);
     return 'done';
   } finally {
     router.close();
@@ -97,6 +99,14 @@ function lossFindings(
   );
 }
 
+function historyLines(found: Survey): string[] {
+  return found.partitions.flatMap(({ name, history: { versions, deleteMarkers, bytes } }) =>
+    versions + deleteMarkers === 0
+      ? []
+      : [`history of ${name}: ${versions} versions, ${deleteMarkers} delete markers, ${formatBytes(bytes)} in all`],
+  );
+}
+
 function render(plan: Plan, found: Survey, digest: string, seconds: number): string {
   const rows = found.partitions.map((partition) => [
     partition.name,
@@ -111,6 +121,7 @@ function render(plan: Plan, found: Survey, digest: string, seconds: number): str
     '',
     table(['partition', 'way', 'objects', 'bytes', 'already there', 'conflicts'], rows),
     '',
+    ...historyLines(found),
     `excluded: ${found.excluded.objects} objects, ${formatBytes(found.excluded.bytes)}`,
     `unassigned: ${found.unassigned.objects} objects, ${formatBytes(found.unassigned.bytes)}`,
     ...found.unassigned.sample.map((key) => `  ${JSON.stringify(key)}`),

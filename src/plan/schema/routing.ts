@@ -117,6 +117,10 @@ export const partitionSchema = mapping(
     from: storeRef('The legacy store that is read.'),
     select: selectorOf({}, prefixField, 'Which of its objects.'),
     to: storeRef('The centre that they move to.'),
+    versions: oneOf(
+      ['current', 'all'],
+      'Whether older versions and delete markers move too, where the source keeps them; by default current.',
+    ).optional(),
     encryption: oneOf(
       ['required'],
       'Each object must be encrypted at rest at its centre; looked at after the write.',

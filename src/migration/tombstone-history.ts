@@ -1,0 +1,133 @@
+import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
+import { type Store, StoreError } from '../store/store.ts';
+import type { Version, VersionStore } from '../store/versions.ts';
+import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { sameAttributes } from './fidelity.ts';
+import { freshOf, historyRevision, isWhole } from './history.ts';
+import { isMarker, type Marker, markerFor } from './marker.ts';
+
+/** The state of the source that the marker may be put over: the newest one that was copied. */
+export function historyTombstoneRevision(context: StepContext, row: ObjectRow): string {
+  return context.history.of(row.id).at(-1)?.revision ?? '';
+}
+
+/**
+ * Puts a marker on top of a history whose every state is verified at the centre, if nothing was added to it since and the centre's is
+ * whole. In a bucket with versioning all older states stay below the marker. A key that its application has deleted has a delete
+ * marker on top already: that one stands for the tombstone, and nothing is written, so that the key does not come to light again.
+ */
+export async function tombstoneHistory(
+  context: StepContext,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+): Promise<Outcome> {
+  const { source, centre } = endsOf(context, row);
+  const { signal } = context;
+  const [from, to] = [source.versions, centre.versions];
+  if (from === undefined || to === undefined) throw new Error(`object ${row.id} has no history to be tombstoned`);
+  const already = await putBefore(context, row, intent);
+  if (already !== undefined) return already;
+  const marker = markerFor(context, row, intent, centre);
+  const before = await from.of(row.key, { signal });
+  const records = context.history.of(row.id);
+  if (!isWhole(await to.of(row.key, { signal }), records)) {
+    return unresolved(
+      'conflict',
+      'the history at the centre is not the one that was verified; the source is left as it is',
+    );
+  }
+  const newest = before.at(-1);
+  const last = records.at(-1);
+  if (newest === undefined) {
+    return unresolved(
+      'conflict',
+      'the source was deleted for good after its copy: decide whether the copy must go too',
+    );
+  }
+  const isLast = last?.sourceVersion === newest.version && last.revision === newest.revision;
+  if (!isLast || freshOf(before, records)?.length !== 0) {
+    return unresolved('conflict', 'the source was written after its copy');
+  }
+  if (newest.marker) return done(intent, newest, undefined, true);
+  const head = await from.head(row.key, newest.version, { signal });
+  if (head === undefined || !sameAttributes(row.attributes, head.attributes)) {
+    return unresolved('conflict', 'what the source carries beside its bytes changed after its copy');
+  }
+  return await swap({ context, row, intent, source, from, marker, newest });
+}
+
+/** The outcome of a tombstone whose marker is on top already, put there by a run that was killed before it could say so. */
+export async function putBefore(
+  context: StepContext,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+): Promise<Outcome | undefined> {
+  const { source, centre } = endsOf(context, row);
+  const { signal } = context;
+  const history = (await source.versions?.of(row.key, { signal })) ?? [];
+  const put = await ownMarker(source, row.key, history, markerFor(context, row, intent, centre), signal);
+  const below = source.versions?.state === 'enabled' ? history.at(-2) : undefined;
+  return put === undefined ? undefined : done(intent, put, below, false);
+}
+
+async function ownMarker(
+  source: Store,
+  key: string,
+  history: readonly Version[],
+  marker: Marker,
+  signal: AbortSignal,
+): Promise<Version | undefined> {
+  const newest = history.at(-1);
+  if (newest === undefined || newest.marker || newest.size !== marker.bytes.byteLength) return undefined;
+  return (await isMarker(source, key, marker, signal)) ? newest : undefined;
+}
+
+async function swap(work: {
+  readonly context: StepContext;
+  readonly row: ObjectRow;
+  readonly intent: TombstoneIntent;
+  readonly source: Store;
+  readonly from: VersionStore;
+  readonly marker: Marker;
+  readonly newest: Version;
+}): Promise<Outcome> {
+  const { context, row, intent, source, from, marker, newest } = work;
+  const { signal } = context;
+  const hidden = context.history.of(row.id).find(({ sourceVersion }) => sourceVersion === 'null');
+  try {
+    await source.replace(row.key, newest.revision, marker.bytes, {
+      size: marker.bytes.byteLength,
+      sha256: marker.sha256,
+      attributes: marker.attributes,
+      signal,
+      ...(hidden === undefined ? {} : { overNull: hidden.revision }),
+    });
+  } catch (error) {
+    if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
+    const put = await ownMarker(source, row.key, await from.of(row.key, { signal }), marker, signal);
+    if (put === undefined) return unresolved('conflict', `the source was written after its copy (${error.why})`);
+  }
+  const after = await from.of(row.key, { signal });
+  const index = after.findLastIndex(({ marker: deletes, size }) => !deletes && size === marker.bytes.byteLength);
+  const put = after[index];
+  const below = after[index - 1];
+  if (put === undefined) return unresolved('conflict', 'the marker was removed at once by someone else');
+  // Suspended, the marker took the place of `null`, and what lies below it may be any older state.
+  if (from.state === 'enabled' && below?.version !== newest.version) {
+    // The same bytes were written between: the condition could not tell. Without the marker that write is the object again.
+    await from.remove(row.key, put.version, { signal });
+    return unresolved('conflict', 'the source was written after its copy, with the same bytes');
+  }
+  return done(intent, put, from.state === 'enabled' ? below : undefined, false);
+}
+
+function done(intent: TombstoneIntent, top: Version, kept: Version | undefined, deleted: boolean): Outcome {
+  const tombstone = {
+    revision: historyRevision(top),
+    at: intent.at,
+    holdUntil: intent.holdUntil,
+    ...(kept === undefined || kept.marker ? {} : { kept: kept.version }),
+    ...(deleted ? { deleted } : {}),
+  };
+  return { to: 'tombstoned', change: { tombstone, intent: null, reason: null, integrity: false } };
+}
