@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { type IncomingMessage, get as overHttp } from 'node:http';
+import { get as overHttps } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +15,8 @@ export interface MinioOptions {
   /** Where it keeps its data; a temporary folder, removed at the end, where left out. */
   readonly dir?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A folder with `public.crt` and `private.key`: the server then speaks https only. The certificate has to cover 127.0.0.1. */
+  readonly certsDir?: string;
   readonly tell?: (text: string) => void;
 }
 
@@ -41,7 +45,7 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
   const tell = options.tell ?? (() => undefined);
   let said = '';
   for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-    const started = await tryStart(dir, options.env ?? {}, tell);
+    const started = await tryStart(dir, options, tell);
     if (typeof started !== 'string') {
       if (options.dir !== undefined) return started;
       return {
@@ -66,7 +70,7 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
 /** The server, or what it said before it ended. */
 async function tryStart(
   dir: string,
-  env: Readonly<Record<string, string>>,
+  { env = {}, certsDir }: MinioOptions,
   tell: (text: string) => void,
 ): Promise<MinioServer | string> {
   const program = await findMinio(tell);
@@ -82,6 +86,7 @@ async function tryStart(
     address,
     '--console-address',
     `127.0.0.1:${consolePort}`,
+    ...(certsDir === undefined ? [] : ['--certs-dir', certsDir]),
     dir,
   ];
   const child = spawn(program.file, args, {
@@ -102,8 +107,9 @@ async function tryStart(
       resolve();
     });
   }).finally(() => running.delete(child));
-  const endpoint = `http://${address}`;
-  if (!(await isReady(endpoint, ended))) {
+  const endpoint = `${certsDir === undefined ? 'http' : 'https'}://${address}`;
+  const ca = certsDir === undefined ? undefined : await readFile(join(certsDir, 'public.crt'), 'utf8');
+  if (!(await isReady(endpoint, ca, ended))) {
     child.kill('SIGKILL');
     return said;
   }
@@ -114,21 +120,28 @@ async function tryStart(
   return { endpoint, accessKey, secretKey, dir, pid: child.pid ?? 0, stop };
 }
 
-async function isReady(endpoint: string, ended: Promise<void>): Promise<boolean> {
+async function isReady(endpoint: string, ca: string | undefined, ended: Promise<void>): Promise<boolean> {
   let over = false;
   void ended.then(() => {
     over = true;
   });
   const until = Date.now() + READY_WITHIN_MS;
   while (!over && Date.now() < until) {
-    const ready = await fetch(`${endpoint}/minio/health/ready`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (ready) return !over;
+    if (await isOk(`${endpoint}/minio/health/ready`, ca)) return !over;
     await delay(50);
   }
   return false;
+}
+
+function isOk(url: string, ca: string | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    const answered = (answer: IncomingMessage): void => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    };
+    const asked = ca === undefined ? overHttp(url, answered) : overHttps(url, { ca }, answered);
+    asked.once('error', () => resolve(false));
+  });
 }
 
 async function freePort(): Promise<number> {
