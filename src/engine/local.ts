@@ -213,7 +213,7 @@ function cannot(row: ObjectRow, reason: string, integrity: boolean): Outcome {
 
 /** Faults after which no other object can fare better. */
 function endsAll(error: StoreError): boolean {
-  return error.kind === 'unreachable' || error.kind === 'missing' || error.kind === 'full';
+  return ['unreachable', 'untrusted', 'missing', 'full'].includes(error.kind);
 }
 
 function reasonOf(error: unknown): string {
@@ -222,12 +222,25 @@ function reasonOf(error: unknown): string {
 
 /** The store stays out of reach: what a person is told. */
 export function outOfReach(error: StoreError): FerryError {
+  if (error.kind === 'untrusted') return untrusted(error);
   return new FerryError({
     fault: 'unreachable',
     op: error.op,
     subject: error.store,
     why: error.why,
     hint: 'see that the store is there and may be used, then run again to go on; nothing is lost',
+    cause: error,
+  });
+}
+
+/** No fault that passes: run again, it would be the same. */
+function untrusted(error: StoreError): FerryError {
+  return new FerryError({
+    fault: 'refused',
+    op: error.op,
+    subject: error.store,
+    why: error.why,
+    hint: `see that the endpoint is right; where the certificate is from an authority of your own, set \`ca: FILE.pem\` in stores.${error.store}`,
     cause: error,
   });
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../base/errors.ts';
 import { checkReferences } from './checks/references.ts';
 import { checkSelectors } from './checks/selectors.ts';
 import { checkStores } from './checks/stores.ts';
+import { checkTransport } from './checks/transport.ts';
 import type { Environment } from './expand.ts';
 import { convertExpanded, reportIssues } from './issues.ts';
 import { parsePath } from './path.ts';
@@ -23,7 +24,7 @@ export type LoadResult =
   | { readonly ok: false /** By line, then column. */; readonly problems: readonly PlanProblem[] };
 
 /**
- * Reads and checks a plan file. Looks at the file system (whether manifests are there, which stores lie inside each other), but
+ * Reads and checks a plan file. Looks at the file system (whether manifests and certificates are there, which stores lie inside each other), but
  * changes nothing and opens no connection. All problems are found at once; a file that cannot be read is a problem too.
  *
  * @param file as the operator named it; problems name it the same way.
@@ -58,6 +59,7 @@ export function parsePlan(text: string, file: string, env: Environment): LoadRes
   if (!result.success) reportIssues(result.error.issues, value, places, report);
   checkReferences(value, places, report);
   checkStores(value, folder, places, report);
+  checkTransport(value, folder, report);
   checkSelectors(value, folder, report);
   const problems = report.problems;
   if (problems.length > 0 || !result.success) return { ok: false, problems };

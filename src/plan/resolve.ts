@@ -5,7 +5,15 @@ import { digestOf } from '../base/digest.ts';
 import type { PlanDocument, SelectDocument, StoreDocument } from './schema/plan.ts';
 import { MANIFEST_FORMATS } from './schema/routing.ts';
 import { parseShard } from './shard.ts';
-import type { CredentialsSpec, ExcludeSpec, ManifestFormat, Plan, Selector, StoreSpec } from './types.ts';
+import type {
+  CredentialsSpec,
+  EncryptionSpec,
+  ExcludeSpec,
+  ManifestFormat,
+  Plan,
+  Selector,
+  StoreSpec,
+} from './types.ts';
 import { parseBandwidth, parseDuration, parseRequestRate } from './units.ts';
 
 /**
@@ -118,8 +126,19 @@ function storeOf(name: string, store: StoreDocument, folder: string): StoreSpec 
     prefix: store.prefix,
     pathStyle: store.pathStyle,
     credentials: credentialsOf(store.credentials),
-    encryption: store.encryption,
+    encryption: encryptionOf(store.encryption, folder),
+    ...(store.ca === undefined ? {} : { ca: resolve(folder, store.ca) }),
   };
+}
+
+function encryptionOf(
+  given: Extract<StoreDocument, { type: 's3' }>['encryption'],
+  folder: string,
+): EncryptionSpec | undefined {
+  if (given?.type !== 'SSE-C') return given;
+  if (given.keyFile !== undefined) return { type: 'SSE-C', keyFile: resolve(folder, given.keyFile) };
+  if (given.keyEnv === undefined) throw new Error('SSE-C without a key');
+  return { type: 'SSE-C', keyEnv: given.keyEnv };
 }
 
 function credentialsOf(given: Extract<StoreDocument, { type: 's3' }>['credentials']): CredentialsSpec {

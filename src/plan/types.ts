@@ -68,13 +68,19 @@ export interface S3StoreSpec extends AnyStoreSpec {
   readonly pathStyle: boolean | undefined;
   readonly credentials: CredentialsSpec;
   readonly encryption: EncryptionSpec | undefined;
+  /** A PEM file of certificate authorities that this store's server may have its certificate from, beside the known ones. Absolute. */
+  readonly ca?: string | undefined;
 }
 
-/** How a server encrypts at rest. The key of SSE-C is in the environment, never here. */
+/** How a server encrypts at rest. The key of SSE-C is in the environment or in a file (an absolute path), never here. */
 export type EncryptionSpec =
   | { readonly type: 'SSE-S3' }
   | { readonly type: 'SSE-KMS'; readonly keyId?: string | undefined }
-  | { readonly type: 'SSE-C'; readonly keyEnv: string };
+  | CustomerKeySpec;
+
+export type CustomerKeySpec =
+  | { readonly type: 'SSE-C'; readonly keyEnv: string; readonly keyFile?: undefined }
+  | { readonly type: 'SSE-C'; readonly keyFile: string; readonly keyEnv?: undefined };
 
 export type CredentialsSpec =
   | {

@@ -187,6 +187,7 @@ export interface Replaced {
  * - `absent`: no such object; `exists`: there is one already; `precondition`: it is not the one expected
  * - `changed`: written while it was read; `cut`: the body ended early; `digest`: the store saw other bytes (all may be tried again)
  * - `throttled`: slow down; `transient`: a fault that passes; `unreachable`: no connection (all may be tried again)
+ * - `untrusted`: the server's certificate does not verify; nothing was sent to it
  * - `denied`: no right to; `key`: the store cannot hold that key; `unsupported`: not a thing this store does; `missing`: no such
  *   folder or bucket; `full`: no room; `other`: anything else, as the server told it
  */
@@ -200,6 +201,7 @@ export type StoreErrorKind =
   | 'throttled'
   | 'transient'
   | 'unreachable'
+  | 'untrusted'
   | 'denied'
   | 'key'
   | 'unsupported'

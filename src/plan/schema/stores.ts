@@ -49,6 +49,13 @@ const credentialsSchema = choice(
   [environmentCredentials, profileCredentials],
 ).meta({ description: 'Where the credentials come from; left out for the AWS default chain.' });
 
+/** People paste the key itself here, so a value that could be one is refused and never repeated. */
+const keyFile = pathSchema(
+  'The file that holds the key: 32 bytes, or these as base64; relative to the plan file.',
+).refine((value) => !/^([A-Za-z0-9+/_-]{43}=|[0-9a-fA-F]{64})$/.test(value), {
+  error: 'a key itself cannot stand in a plan; write it to a file of mode 0600 and name that',
+});
+
 const ENCRYPTIONS = ['SSE-S3', 'SSE-KMS', 'SSE-C'] as const;
 
 /** One branch a kind, so that a key can only stand where it means something. */
@@ -70,10 +77,12 @@ const encryptionSchema = z
       mapping(
         {
           type: z.literal('SSE-C').meta({ description: 'With a key that goes along with each request.' }),
-          keyEnv: variable('The environment variable that holds the key: 32 bytes as base64.'),
+          keyEnv: variable('The environment variable that holds the key: 32 bytes as base64.').optional(),
+          keyFile: keyFile.optional(),
         },
         'Encryption by the server with a key that only its clients keep. Needs https.',
-      ),
+        // That one of the two stands there, checks/transport.ts sees to.
+      ).meta({ oneOf: [{ required: ['keyEnv'] }, { required: ['keyFile'] }] }),
     ],
     { error: `a mapping with "type: ${ENCRYPTIONS.join('", "type: ')}"` },
   )
@@ -117,6 +126,9 @@ const s3StoreSchema = mapping(
     jurisdiction: jurisdiction(),
     credentials: credentialsSchema.optional(),
     encryption: encryptionSchema.optional(),
+    ca: pathSchema(
+      "A PEM file of certificate authorities for this store's server, beside the known ones; relative to the plan file.",
+    ).optional(),
   },
   'A store that is a bucket, or a prefix in one.',
 );

@@ -4,6 +4,7 @@ import { StoreError, type StoreErrorKind } from '../store.ts';
 import type { Encryption } from './encryption.ts';
 import { asStoreError } from './errors.ts';
 import { fullKey } from './keys.ts';
+import { whyLocked } from './locked.ts';
 
 export type Versioning = 'enabled' | 'suspended' | 'off' | 'unknown';
 
@@ -41,6 +42,16 @@ export class Bucket {
       return await request();
     } catch (error) {
       throw asStoreError(error, { store: this.store, op, ...(key === undefined ? {} : { key }) });
+    }
+  }
+
+  /** A request for the bytes or facts of one object. Where its encryption is why it was refused, the error says so. */
+  async ask<T>(op: string, key: string, request: () => Promise<T>, version?: string): Promise<T> {
+    try {
+      return await this.send(op, key, request);
+    } catch (error) {
+      const why = error instanceof StoreError ? await whyLocked(this, key, error, version) : undefined;
+      throw why === undefined ? error : this.error('denied', op, key, why, error);
     }
   }
 

@@ -4,6 +4,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { FerryError } from '../../base/errors.ts';
 import type { CredentialsSpec, S3StoreSpec } from '../../plan/types.ts';
 import { sendsExpires } from './attributes.ts';
+import { TrustingHandler, trustingAgent } from './trust.ts';
 
 const nothing = (): void => undefined;
 const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
@@ -26,18 +27,52 @@ export function makeClient(spec: S3StoreSpec, env: Env): S3Client {
     logger: SILENT,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: 10_000,
-      // How long a socket may be silent; a body may take as long as it likes.
-      socketTimeout: 120_000,
-      httpAgent: { keepAlive: true, maxSockets: SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: SOCKETS },
-    }),
+    requestHandler: handlerOf(spec, env),
   };
   if (spec.endpoint !== undefined) config.endpoint = spec.endpoint;
   const credentials = credentialsOf(spec.name, spec.credentials, env);
   if (credentials !== undefined) config.credentials = credentials;
-  return sendsExpires(new S3Client(config));
+  const client = sendsExpires(new S3Client(config));
+  return spec.encryption?.type === 'SSE-C' ? keepsKeys(client, spec.name) : client;
+}
+
+/** The plan names no http:// endpoint beside SSE-C, but the SDK takes one from AWS_ENDPOINT_URL where the plan names none at all. */
+function keepsKeys(client: S3Client, store: string): S3Client {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const { protocol } = args.request as { readonly protocol?: string };
+      if (protocol !== 'https:')
+        throw new FerryError({
+          fault: 'usage',
+          op: 'send a request',
+          subject: store,
+          why: 'its encryption SSE-C needs https, and the AWS configuration names another endpoint (AWS_ENDPOINT_URL)',
+          hint: `unset it, or name an https:// endpoint in stores.${store}`,
+        });
+      return await next(args);
+    },
+    { step: 'build', name: 'ferryKeepsKeys' },
+  );
+  return client;
+}
+
+function handlerOf(spec: S3StoreSpec, env: Env): NodeHttpHandler {
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0' && spec.endpoint?.startsWith('http://') !== true)
+    throw new FerryError({
+      fault: 'usage',
+      op: 'open a connection',
+      subject: spec.name,
+      why: 'NODE_TLS_REJECT_UNAUTHORIZED=0 would take any server for this one',
+      hint: `unset it; for a certificate of an authority of your own, set \`ca: FILE\` in stores.${spec.name}`,
+    });
+  const options = {
+    connectionTimeout: 10_000,
+    // How long a socket may be silent; a body may take as long as it likes.
+    socketTimeout: 120_000,
+    httpAgent: { keepAlive: true, maxSockets: SOCKETS },
+  };
+  if (spec.ca !== undefined) return new TrustingHandler(trustingAgent(spec.name, spec.ca, SOCKETS), options);
+  return new NodeHttpHandler({ ...options, httpsAgent: { keepAlive: true, maxSockets: SOCKETS } });
 }
 
 function credentialsOf(store: string, spec: CredentialsSpec, env: Env): S3ClientConfig['credentials'] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput, PutObjectCommandInput } from '@aws-sdk/client-s3';
-import { FerryError } from '../../base/errors.ts';
 import type { EncryptionSpec } from '../../plan/types.ts';
+import { customerKey } from './customer-key.ts';
 
 type Customer = Pick<PutObjectCommandInput, 'SSECustomerAlgorithm' | 'SSECustomerKey' | 'SSECustomerKeyMD5'>;
 
@@ -11,9 +11,11 @@ export interface Encryption {
   readonly write: Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'> & Customer;
   /** With every request for bytes or facts of an object, and with each part. */
   readonly touch: Customer;
+  /** Where the key of SSE-C comes from, for messages. */
+  readonly keyFrom?: string;
 }
 
-/** @throws FerryError `usage` where the key of SSE-C is missing or no key; its value is not repeated. */
+/** @throws FerryError `usage` where the key of SSE-C is missing, no key, or for others to read; its value is not repeated. */
 export function encryptionOf(
   store: string,
   spec: EncryptionSpec | undefined,
@@ -29,31 +31,15 @@ export function encryptionOf(
       return { write: { ServerSideEncryption: 'aws:kms', ...key }, touch: {} };
     }
     case 'SSE-C': {
-      const customer = customerKey(store, spec.keyEnv, env[spec.keyEnv]);
-      return { write: customer, touch: customer };
+      const { key, from } = customerKey(store, spec, env);
+      const customer = {
+        SSECustomerAlgorithm: 'AES256',
+        SSECustomerKey: key.toString('base64'),
+        SSECustomerKeyMD5: createHash('md5').update(key).digest('base64'),
+      };
+      return { write: customer, touch: customer, keyFrom: from };
     }
   }
-}
-
-function customerKey(store: string, name: string, value: string | undefined): Customer {
-  const key = Buffer.from(value ?? '', 'base64');
-  if (key.byteLength !== 32) {
-    throw new FerryError({
-      fault: 'usage',
-      op: 'find the encryption key',
-      subject: store,
-      why:
-        value === undefined
-          ? `the environment variable ${name} is not set`
-          : `${name} does not hold 32 bytes as base64`,
-      hint: 'make a key with `openssl rand -base64 32` and keep it: without it the objects cannot be read again',
-    });
-  }
-  return {
-    SSECustomerAlgorithm: 'AES256',
-    SSECustomerKey: key.toString('base64'),
-    SSECustomerKeyMD5: createHash('md5').update(key).digest('base64'),
-  };
 }
 
 /** How an object is encrypted at rest, as the server says. */

@@ -53,6 +53,10 @@ const SYSTEM: Readonly<Record<string, StoreErrorKind>> = {
   ETIMEDOUT: 'transient',
 };
 
+/** https://nodejs.org/api/tls.html#x509-certificate-error-codes, and what Node itself finds. */
+const CERTIFICATE =
+  /CERT|CRL|^UNABLE_TO_(GET_ISSUER|VERIFY|DECODE)|^HOSTNAME_MISMATCH$|^PATH_LENGTH_EXCEEDED$|^INVALID_(CA|PURPOSE)$/;
+
 const STATUSES: Readonly<Record<number, StoreErrorKind>> = {
   403: 'denied',
   404: 'absent',
@@ -81,6 +85,7 @@ export function asStoreError(
 function kindOf(error: Error): StoreErrorKind | undefined {
   const byCode = CODES[error.name] ?? SYSTEM[systemCode(error) ?? ''];
   if (byCode !== undefined) return byCode;
+  if (isCertificateFault(error)) return 'untrusted';
   if (error.name === 'TimeoutError') return 'transient';
   // The SDK found no credentials, or could not use them: no request was made.
   if (error.name === 'CredentialsProviderError') return 'denied';
@@ -90,7 +95,12 @@ function kindOf(error: Error): StoreErrorKind | undefined {
   return STATUSES[status] ?? (status >= 500 ? 'transient' : 'other');
 }
 
-function statusOf(error: Error): number | undefined {
+function isCertificateFault(error: Error): boolean {
+  return statusOf(error) === undefined && CERTIFICATE.test(systemCode(error) ?? '');
+}
+
+/** Of the answer that the SDK threw; `undefined` where none came. */
+export function statusOf(error: Error): number | undefined {
   if (!('$metadata' in error) || typeof error.$metadata !== 'object' || error.$metadata === null) return undefined;
   const { httpStatusCode } = error.$metadata as { httpStatusCode?: number };
   return httpStatusCode;
@@ -110,5 +120,7 @@ function whyOf(error: Error): string {
   // The SDK's hints to programmers come on further lines.
   const message = messageOf(error).split('\n')[0] ?? '';
   const text = message === '' ? (code ?? error.name) : message;
+  // Node goes on with a hint to its own options, which are not ferry's.
+  if (isCertificateFault(error)) return `the server's certificate does not verify: ${text.split(';')[0]} (${code})`;
   return status === undefined ? text : `${error.name} (HTTP ${status}): ${text}`;
 }

@@ -75,7 +75,7 @@ export class S3Parts implements PartStore {
     try {
       do {
         const at = marker === undefined ? {} : { PartNumberMarker: marker };
-        const command: ListPartsCommand = new ListPartsCommand({ ...this.#in.named(key), UploadId: upload, ...at });
+        const command: ListPartsCommand = new ListPartsCommand({ ...this.#in.at(key), UploadId: upload, ...at });
         const page: ListPartsCommandOutput = await this.#in.send('list parts', key, () =>
           this.#in.client.send(command, http(options)),
         );
@@ -159,7 +159,7 @@ export class S3Parts implements PartStore {
   async #head(key: string, options: CallOptions): Promise<ObjectHead | undefined> {
     const command = new HeadObjectCommand({ ...this.#in.at(key), ChecksumMode: 'ENABLED' });
     try {
-      const output = await this.#in.send('head', key, () => this.#in.client.send(command, http(options)));
+      const output = await this.#in.ask('head', key, () => this.#in.client.send(command, http(options)));
       return await headOf(this.#in, key, output, options);
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'absent') return undefined;

@@ -21,7 +21,8 @@ export async function readObject(
       : { Range: `bytes=${range.start}-${range.end - 1}` }),
     ...which,
   };
-  const output = await bucket.send(op, key, () => bucket.client.send(new GetObjectCommand(input), http({ signal })));
+  const get = () => bucket.client.send(new GetObjectCommand(input), http({ signal }));
+  const output = await bucket.ask(op, key, get, which.VersionId);
   const body = output.Body as Readable;
   // Servers leave out the id `null`; its tags are asked for by it all the same.
   const named = which.VersionId === undefined ? output : { ...output, VersionId: which.VersionId };

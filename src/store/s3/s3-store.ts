@@ -71,7 +71,7 @@ export class S3Store implements Store {
   async head(key: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
     const input = { ...this.#in.at(key), ChecksumMode: 'ENABLED' as const };
     try {
-      const output = await this.#in.send('head', key, () =>
+      const output = await this.#in.ask('head', key, () =>
         this.#in.client.send(new HeadObjectCommand(input), http(options)),
       );
       return await headOf(this.#in, key, output, options);
@@ -131,7 +131,7 @@ export class S3Store implements Store {
    * versioned bucket every version of the key goes: a version that stayed would be the object again, and a marker would stay too.
    */
   async remove(key: string, revision: string, options: CallOptions = {}): Promise<void> {
-    const head = await this.#in.send('remove', key, () =>
+    const head = await this.#in.ask('remove', key, () =>
       this.#in.client.send(new HeadObjectCommand(this.#in.at(key)), http(options)),
     );
     if (revisionOf(head.ETag) !== revision)
@@ -154,7 +154,7 @@ export class S3Store implements Store {
 
   async #versionOf(key: string, revision: string, options: CallOptions): Promise<string | undefined> {
     const input = this.#in.at(key);
-    const head = await this.#in.send('replace', key, () =>
+    const head = await this.#in.ask('replace', key, () =>
       this.#in.client.send(new HeadObjectCommand(input), http(options)),
     );
     if (revisionOf(head.ETag) !== revision)

@@ -46,7 +46,7 @@ export async function spareNull(
 
 /** An object with a version id tells that there is a history; what a write would do to it, only the bucket tells. */
 async function refuseUnknown(bucket: Bucket, op: string, key: string, options: CallOptions): Promise<void> {
-  const head = await bucket.send(op, key, () =>
+  const head = await bucket.ask(op, key, () =>
     bucket.client.send(new HeadObjectCommand(bucket.at(key)), http(options)),
   );
   if (head.VersionId === undefined || head.VersionId === 'null') return;
@@ -100,7 +100,8 @@ async function writtenAgain(
   options: CallOptions,
 ): Promise<ObjectHead> {
   const input = { ...bucket.at(key), VersionId: kept };
-  const old = await bucket.send('reinstate', key, () => bucket.client.send(new GetObjectCommand(input), http(options)));
+  const get = () => bucket.client.send(new GetObjectCommand(input), http(options));
+  const old = await bucket.ask('reinstate', key, get, kept);
   const size = old.ContentLength ?? 0;
   const attributes = await orDestroy(
     old.Body as Readable,

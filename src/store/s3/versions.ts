@@ -34,9 +34,8 @@ export class S3Versions implements VersionStore {
   async head(key: string, version: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
     const input = { ...this.#in.at(key), VersionId: version, ChecksumMode: 'ENABLED' as const };
     try {
-      const output = await this.#in.send('head version', key, () =>
-        this.#in.client.send(new HeadObjectCommand(input), http(options)),
-      );
+      const ask = () => this.#in.client.send(new HeadObjectCommand(input), http(options));
+      const output = await this.#in.ask('head version', key, ask, version);
       return await headOf(this.#in, key, { ...output, VersionId: version }, options);
     } catch (error) {
       if (error instanceof StoreError && (error.kind === 'absent' || isMarker(error))) return undefined;
