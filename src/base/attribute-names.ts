@@ -1,5 +1,5 @@
 /**
- * What an object can carry beside its bytes and can lose on its way, by the names of the S3 API's PutObject. A plan's `accept` and a
+ * What an object can carry beside its bytes and can lose on its way, by the names of the S3 API's PutObject and, for files, `link` and `xattrs`. A plan's `accept` and a
  * store's `holds` are made of these.
  */
 export const ATTRIBUTE_NAMES = [
@@ -13,6 +13,8 @@ export const ATTRIBUTE_NAMES = [
   'tags',
   'websiteRedirect',
   'storageClass',
+  'link',
+  'xattrs',
 ] as const;
 
 export type AttributeName = (typeof ATTRIBUTE_NAMES)[number];

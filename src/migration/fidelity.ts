@@ -21,19 +21,24 @@ function meaning(attributes: Attributes, name: AttributeName): Json | undefined 
     const entries = Object.entries(value).map(([key, text]) => [key, decodeWords(String(text))] as const);
     return entries.length === 0 ? undefined : Object.fromEntries(entries);
   }
-  const text = String(value);
+  if (typeof value !== 'string') return Object.keys(value).length === 0 ? undefined : { ...value };
+  const text = value;
   // Servers write the same HTTP date in more than one way.
   if (name === 'expires' && / GMT$/.test(text) && !Number.isNaN(Date.parse(text))) return Date.parse(text);
   return name === 'contentType' && NO_TYPES.includes(text) ? undefined : text;
 }
 
-/** The attributes of an object that a store which holds only `holds` would lose. */
-export function losses(attributes: Attributes, holds: ReadonlySet<AttributeName>): AttributeName[] {
-  return ATTRIBUTE_NAMES.filter((name) => !holds.has(name) && meaning(attributes, name) !== undefined);
+/** The attributes of an object that a store would lose: it does not hold them, or they are too large for it. */
+export function losses(attributes: Attributes, centre: Pick<Store, 'holds' | 'tooLarge'>): AttributeName[] {
+  const large = centre.tooLarge?.(attributes) ?? [];
+  const lost = (name: AttributeName) => !centre.holds.has(name) || large.includes(name);
+  return ATTRIBUTE_NAMES.filter((name) => lost(name) && meaning(attributes, name) !== undefined);
 }
 
 /** Whether an object could lose anything on its way between two such stores. */
 export function canLose(source: Store, centre: Store): boolean {
+  // Between two stores of the same bounds nothing is too large.
+  if (centre.tooLarge !== undefined && source.tooLarge === undefined && source.holds.size > 0) return true;
   return ATTRIBUTE_NAMES.some((name) => source.holds.has(name) && !centre.holds.has(name));
 }
 
@@ -50,17 +55,20 @@ export function sameAttributes(a: Attributes, b: Attributes): boolean {
   return differing(a, b).length === 0 && differing(b, a).length === 0;
 }
 
-/** What is asked of the centre. A storage class that the plan gives up is left to the centre: it may not know it, and refuse it. */
+/**
+ * What is asked of the centre. A storage class that the plan gives up is left to the centre: it may not know it, and refuse it. So it
+ * would what is too large for it.
+ */
 export function carried(context: StepContext, row: ObjectRow, attributes: Attributes): Attributes {
-  const { storageClass, ...rest } = attributes;
-  const keeps = storageClass !== undefined && !accepted(context, row).includes('storageClass');
-  return keeps ? attributes : rest;
+  const large = endsOf(context, row).centre.tooLarge?.(attributes) ?? [];
+  const givenUp = accepted(context, row).filter((name) => name === 'storageClass' || large.includes(name));
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !givenUp.some((lost) => lost === name)));
 }
 
 /** The outcome of an object that must not be copied, because it would lose what the plan does not give up. */
 export function refusedLoss(context: StepContext, row: ObjectRow, attributes: Attributes): Outcome | undefined {
   const { centre } = endsOf(context, row);
-  const lost = losses(attributes, centre.holds).filter((name) => !accepted(context, row).includes(name));
+  const lost = losses(attributes, centre).filter((name) => !accepted(context, row).includes(name));
   if (lost.length === 0) return undefined;
   const names = lost.join(', ');
   return unresolved('failed', `it would lose ${names} at ${centre.name}: name it in accept: or choose another centre`);

@@ -66,7 +66,9 @@ async function isTombstone(
 /** The marker is not there any more: either an earlier attempt came to its end, or someone wrote. The bytes tell. */
 async function alreadyBack(source: Store, row: ObjectRow, signal: AbortSignal): Promise<Outcome> {
   const there = await digestOfObject(source, row.key, { signal });
-  if (there.sha256 === row.sha256) return restored(there.head);
+  // All links have the same bytes, none: only where they lead tells them apart.
+  const isLink = there.head.attributes.link === row.attributes.link;
+  if (there.sha256 === row.sha256 && isLink) return restored(there.head);
   return unresolved('conflict', 'the source was written again after its tombstone; a restore would overwrite that');
 }
 

@@ -27,7 +27,7 @@ export async function countLosses(
     questions.map(({ key, centre, into }) => async () => {
       signal.throwIfAborted();
       const head = await source.head(key, { signal });
-      for (const name of losses(head?.attributes ?? {}, centre.holds)) into[name] = (into[name] ?? 0) + 1;
+      for (const name of losses(head?.attributes ?? {}, centre)) into[name] = (into[name] ?? 0) + 1;
     }),
   );
 }

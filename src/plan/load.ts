@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { messageOf } from '../base/errors.ts';
+import { checkLinks } from './checks/links.ts';
 import { checkReferences } from './checks/references.ts';
 import { checkSelectors } from './checks/selectors.ts';
 import { checkStores } from './checks/stores.ts';
@@ -60,6 +61,7 @@ export function parsePlan(text: string, file: string, env: Environment): LoadRes
   checkReferences(value, places, report);
   checkStores(value, folder, places, report);
   checkTransport(value, folder, report);
+  checkLinks(value, places, report);
   checkSelectors(value, folder, report);
   const problems = report.problems;
   if (problems.length > 0 || !result.success) return { ok: false, problems };

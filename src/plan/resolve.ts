@@ -115,6 +115,8 @@ function storeOf(name: string, store: StoreDocument, folder: string): StoreSpec 
       jurisdiction: store.jurisdiction,
       path: resolve(folder, store.path),
       keys: store.keys ?? 'refuse',
+      links: store.links ?? 'refuse',
+      xattrs: store.xattrs ?? 'ignore',
     };
   return {
     type: 's3',

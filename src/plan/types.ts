@@ -54,6 +54,10 @@ export interface FileStoreSpec extends AnyStoreSpec {
   readonly path: string;
   /** What becomes of keys that are no path. */
   readonly keys: 'refuse' | 'escape';
+  /** What becomes of symbolic links: `failed`, the file that they lead to, or an object of their own. */
+  readonly links: 'refuse' | 'follow' | 'record';
+  /** Whether `user.` extended attributes go along. */
+  readonly xattrs: 'ignore' | 'carry';
 }
 
 export interface S3StoreSpec extends AnyStoreSpec {

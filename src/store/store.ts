@@ -33,6 +33,8 @@ export interface Store {
   readonly versions?: VersionStore | undefined;
   /** The attributes that objects keep there. A server may still refuse or drop one: what came of it, `head` tells. */
   readonly holds: ReadonlySet<AttributeName>;
+  /** Which of the attributes that it holds would be lost of an object, because together they are too large for it. */
+  readonly tooLarge?: ((attributes: Attributes) => readonly AttributeName[]) | undefined;
 
   /** Checks that the store is there and may be used: a folder that exists, a bucket that answers. `create` makes a missing folder. */
   open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void>;
@@ -152,6 +154,10 @@ export interface Attributes {
   readonly storageClass?: string;
   /** A token that stood in Content-Encoding by mistake and was left out of `contentEncoding`. Never written. */
   readonly strippedEncoding?: string;
+  /** The text of a symbolic link, of a store that records them; the object has no bytes. It is never followed. */
+  readonly link?: string;
+  /** Extended attributes of a file, values as base64 (RFC 4648, 4): only those whose names begin with `user.`. Absent where there is none. */
+  readonly xattrs?: Readonly<Record<string, string>>;
   /** Permission bits, and time of last write in milliseconds since 1970: of files alone, and no part of the object's data. */
   readonly mode?: number;
   readonly mtimeMs?: number;

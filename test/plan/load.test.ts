@@ -67,6 +67,8 @@ describe('a plan that is right', () => {
       jurisdiction: 'SG',
       path: '/srv/plans/legacy',
       keys: 'refuse',
+      links: 'refuse',
+      xattrs: 'ignore',
     });
     expect(plan.stores['hamar']).toMatchObject({
       endpoint: 'https://s3.hamar.example',

@@ -98,6 +98,14 @@ const fileStoreSchema = mapping(
       ['refuse', 'escape'],
       'Whether keys that no path can hold are refused, or written with escapes; refused where it is left out.',
     ).optional(),
+    links: oneOf(
+      ['refuse', 'follow', 'record'],
+      'Whether a symbolic link is refused, the file that it leads to, or an object of its own; refused where it is left out.',
+    ).optional(),
+    xattrs: oneOf(
+      ['ignore', 'carry'],
+      'Whether extended attributes of "user." go along; not told nor carried where it is left out.',
+    ).optional(),
     jurisdiction: jurisdiction(),
   },
   'A store that is a directory tree.',

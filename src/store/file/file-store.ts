@@ -16,40 +16,59 @@ import {
   type WriteOptions,
 } from '../store.ts';
 import { asStoreError, codeOf } from './errors.ts';
+import { factsOf } from './facts.ts';
 import { FolderSync, isRealFolder, makeFolders } from './folders.ts';
 import { fileOf } from './keys.ts';
 import { listFiles } from './list.ts';
 import { ESCAPED, type Naming, PLAIN } from './names.ts';
-import { readFile } from './read.ts';
-import { attributesOf, revisionOf, sameState, stateOfRevision } from './revision.ts';
+import { tellsPlaces } from './open.ts';
+import { readObject } from './read.ts';
+import { sameState, stateOfRevision } from './revision.ts';
 import { Scratch } from './scratch.ts';
 import { inTurn, keptToken, revisionOfToken, Swap, statsOf } from './swap.ts';
+import type { Links, View } from './view.ts';
+import { Xattrs } from './xattrs.ts';
+
+export interface FileStoreOptions {
+  readonly name: string;
+  readonly path: string;
+  readonly keys?: 'refuse' | 'escape';
+  readonly links?: Links;
+  readonly xattrs?: 'ignore' | 'carry';
+}
 
 /**
  * A directory tree as a store: the key `a/b` is the file ROOT/a/b, or as `keys: escape` writes it. It holds no attributes but mode and
- * time of last write.
+ * time of last write, the text of links with `links: record`, and extended attributes with `xattrs: carry`.
  */
 export class FileStore implements Store {
   readonly name: string;
   readonly kind = 'file';
   readonly location: string;
-  readonly holds: ReadonlySet<AttributeName> = new Set();
+  readonly holds: ReadonlySet<AttributeName>;
   readonly #syncing = new FolderSync();
   readonly #naming: Naming;
-  /** Symbolic links above the root are resolved at `open`; below it none is followed. */
-  #root: string;
+  /** Symbolic links above the root are resolved at `open`; below it no folder is reached by one. */
+  #view: View;
   #scratch: Scratch;
   #swap: Swap;
   #emptied = new Set<string>();
 
-  constructor(options: { readonly name: string; readonly path: string; readonly keys?: 'refuse' | 'escape' }) {
-    this.name = options.name;
+  constructor(options: FileStoreOptions) {
+    const { name, links = 'refuse', xattrs } = options;
+    this.name = name;
     this.#naming = options.keys === 'escape' ? ESCAPED : PLAIN;
-    this.#root = resolve(options.path);
+    this.#view = { root: resolve(options.path), links, xattrs: xattrs === 'carry' ? new Xattrs() : undefined };
     // The same folder under another naming holds other keys: the ledger must see that it is another place.
     this.location = pathToFileURL(this.#root).href + (options.keys === 'escape' ? '?keys=escape' : '');
-    this.#scratch = new Scratch(this.name, this.#root, this.#syncing, this.#naming);
-    this.#swap = new Swap(this.name, this.#root, this.#scratch, this.#syncing);
+    const kept = [links === 'record' ? 'link' : undefined, xattrs === 'carry' ? 'xattrs' : undefined] as const;
+    this.holds = new Set(kept.filter((attribute) => attribute !== undefined));
+    this.#scratch = new Scratch(name, this.#view, this.#syncing, this.#naming);
+    this.#swap = new Swap(name, this.#root, this.#scratch, this.#syncing);
+  }
+
+  get #root(): string {
+    return this.#view.root;
   }
 
   async open({ create }: { readonly create: boolean }): Promise<void> {
@@ -66,15 +85,27 @@ export class FileStore implements Store {
         const why = isFolder === undefined ? `there is no folder ${this.#root}` : `${this.#root} is no folder`;
         throw new StoreError({ kind: 'missing', store: this.name, op: 'open', why });
       }
-      this.#root = await realpath(this.#root);
-      this.#scratch = new Scratch(this.name, this.#root, this.#syncing, this.#naming);
+      this.#view = { ...this.#view, root: await realpath(this.#root) };
+      this.#scratch = new Scratch(this.name, this.#view, this.#syncing, this.#naming);
       this.#swap = new Swap(this.name, this.#root, this.#scratch, this.#syncing);
+      await this.#checkMeans();
     });
+  }
+
+  /** @throws StoreError, FerryError where this machine has no means for what the plan asks. */
+  async #checkMeans(): Promise<void> {
+    await this.#view.xattrs?.check(this.name);
+    const { links, root } = this.#view;
+    if (links === 'refuse') return;
+    // POSIX leaves it open whether link(2) follows a symbolic link; Linux does not, macOS does, and a swap would lose the link there.
+    if (process.platform === 'linux' && (links === 'record' || (await tellsPlaces(root)))) return;
+    const why = `"links: ${links}" takes Linux, with /proc: there link(2) leaves links alone, and it is told where an open file lies`;
+    throw new StoreError({ kind: 'unsupported', store: this.name, op: 'open', why });
   }
 
   async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
     try {
-      yield* listFiles(this.#root, options, this.#naming);
+      yield* listFiles(this.#view, options, this.#naming);
     } catch (error) {
       // Folders below that vanish are left out by the listing; this one is the store itself.
       if (codeOf(error) === 'ENOENT')
@@ -92,16 +123,8 @@ export class FileStore implements Store {
     return await this.#do('head', key, async () => {
       const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) return undefined;
-      const stats = await statsOf(file);
-      if (stats === undefined || stats.isDirectory()) return undefined;
-      const head = {
-        key,
-        size: stats.size,
-        revision: revisionOf(stats),
-        modified: stats.mtimeMs,
-        attributes: attributesOf(stats),
-      };
-      return stats.isFile() ? head : { ...head, unusable: 'it is not a file' };
+      const facts = await factsOf(this.#view, { store: this.name, op: 'head', key }, file);
+      return facts === undefined ? undefined : { key, ...facts };
     });
   }
 
@@ -109,7 +132,7 @@ export class FileStore implements Store {
     return await this.#do('read', key, async () => {
       const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) throw this.#absent('read', key);
-      return await readFile(this.name, key, file, options);
+      return await readObject(this.#view, { store: this.name, op: 'read', key }, file, options);
     });
   }
 
@@ -131,6 +154,7 @@ export class FileStore implements Store {
 
   async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
     return await this.#do('replace', key, async () => {
+      this.#mustNotFollow('replace', key);
       const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('replace', key);
       const fresh = await this.#scratch.write(key, body, options);
@@ -152,16 +176,11 @@ export class FileStore implements Store {
     return await this.#do('head kept', key, async () => {
       const held = await this.#swap.held(kept);
       if (held === undefined) return undefined;
-      const { stats } = held;
+      const facts = await factsOf(this.#view, { store: this.name, op: 'head kept', key }, held.file);
+      if (facts === undefined) return undefined;
       const revision = revisionOfToken(kept);
-      const unchanged = sameState(stats, stateOfRevision(revision));
-      return {
-        key,
-        size: stats.size,
-        revision: unchanged ? revision : revisionOf(stats),
-        modified: stats.mtimeMs,
-        attributes: attributesOf(stats),
-      };
+      const unchanged = sameState(held.stats, stateOfRevision(revision));
+      return unchanged ? { key, ...facts, revision } : { key, ...facts };
     });
   }
 
@@ -182,6 +201,7 @@ export class FileStore implements Store {
 
   async remove(key: string, revision: string): Promise<void> {
     await this.#do('remove', key, async () => {
+      this.#mustNotFollow('remove', key);
       const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('remove', key);
       await inTurn(file, () => this.#swap.remove('remove', key, file, revision));
@@ -254,6 +274,13 @@ export class FileStore implements Store {
         why: 'it was removed in that moment',
       });
     return head;
+  }
+
+  /** One file may be many objects where links are followed: who hides it would change them all. */
+  #mustNotFollow(op: string, key: string): void {
+    if (this.#view.links !== 'follow') return;
+    const why = 'nothing is replaced or removed where links are followed, since other objects may be links to it';
+    throw new StoreError({ kind: 'unsupported', store: this.name, op, key, why });
   }
 
   #absent(op: string, key: string): StoreError {

@@ -97,7 +97,9 @@ export async function makeFolders(
   if (stats === undefined) {
     await makeFolders(at, root, dirname(folder), syncing);
     await syncing.make(folder);
-    return;
+    // Another writer may have put a link there instead, which the next folder must not be made behind.
+    if (!(await lstat(folder)).isSymbolicLink()) return;
+    throw badKey(at.store, at.key, THROUGH_LINK);
   }
   // It is there, but the way to it may lead through a link further up.
   if (stats.isSymbolicLink() || (await realpath(folder)) !== folder) throw badKey(at.store, at.key, THROUGH_LINK);

@@ -4,10 +4,12 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { compareUtf8 } from '../../base/order.ts';
 import type { ListEntry, ListOptions } from '../store.ts';
 import { codeOf } from './errors.ts';
+import { kindOf, linkFacts } from './links.ts';
 import { NameList } from './name-list.ts';
 import { type Naming, PLAIN } from './names.ts';
 import { HELD, SCRATCH } from './own.ts';
 import { revisionOf } from './revision.ts';
+import type { View } from './view.ts';
 
 const PAGE = 1_000;
 
@@ -25,12 +27,12 @@ const REPLACEMENT = '\uFFFD';
  * way to the current file.
  */
 export async function* listFiles(
-  root: string,
+  view: Pick<View, 'root' | 'links'>,
   options: ListOptions,
   naming: Naming = PLAIN,
 ): AsyncGenerator<readonly ListEntry[]> {
   let page: ListEntry[] = [];
-  for await (const batch of walk({ path: root, key: '', naming }, options)) {
+  for await (const batch of walk({ path: view.root, key: '', naming, view }, options)) {
     options.signal?.throwIfAborted();
     page = page.length === 0 ? batch : page.concat(batch);
     if (page.length >= PAGE) {
@@ -46,6 +48,7 @@ interface Folder {
   /** What all keys in it begin with: `""` at the root. */
   readonly key: string;
   readonly naming: Naming;
+  readonly view: Pick<View, 'root' | 'links'>;
 }
 
 /** The files of one folder and those below. */
@@ -114,12 +117,21 @@ async function entriesOf(at: Folder, parts: readonly string[]): Promise<ListEntr
 
 async function entryOf(at: Folder, part: string): Promise<ListEntry | undefined> {
   const key = at.key + part;
+  const path = `${at.path}/${at.naming.name(part, at.key === '')}`;
   let stats: Stats;
   try {
-    stats = await lstat(`${at.path}/${at.naming.name(part, at.key === '')}`);
+    stats = await lstat(path);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     return key.includes(REPLACEMENT) ? unusable(key, 'the file name is no valid UTF-8') : undefined;
+  }
+  const { root, links } = at.view;
+  if (stats.isSymbolicLink() && links !== 'refuse') {
+    const facts = await linkFacts(root, path, stats, links);
+    // The link is gone, or something else is in its place by now.
+    if (facts === undefined) return await entryOf(at, part);
+    const { attributes: _, ...entry } = facts;
+    return { key, ...entry };
   }
   if (!stats.isFile()) return unusable(key, `it is ${kindOf(stats)}, not a file`);
   return { key, size: stats.size, revision: revisionOf(stats), modified: stats.mtimeMs };
@@ -127,11 +139,4 @@ async function entryOf(at: Folder, part: string): Promise<ListEntry | undefined>
 
 function unusable(key: string, why: string): ListEntry {
   return { key, size: 0, revision: '', modified: 0, unusable: why };
-}
-
-function kindOf(stats: Stats): string {
-  if (stats.isSymbolicLink()) return 'a symbolic link';
-  if (stats.isSocket()) return 'a socket';
-  if (stats.isFIFO()) return 'a pipe';
-  return stats.isDirectory() ? 'a folder' : 'a device';
 }

@@ -30,6 +30,7 @@ export function sameState(a: FileState, b: FileState): boolean {
 }
 
 /** What a file has beside its bytes. */
-export function attributesOf(stats: Stats): Attributes {
-  return { mode: stats.mode & 0o777, mtimeMs: stats.mtimeMs };
+export function attributesOf(stats: Stats, xattrs?: Attributes['xattrs']): Attributes {
+  const attributes = { mode: stats.mode & 0o777, mtimeMs: stats.mtimeMs };
+  return xattrs === undefined ? attributes : { ...attributes, xattrs };
 }

@@ -1,5 +1,19 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import {
+  link,
+  lstat,
+  lutimes,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type Body, StoreError, type WriteOptions } from '../store.ts';
@@ -9,11 +23,15 @@ import { fileOf } from './keys.ts';
 import type { Naming } from './names.ts';
 import { SCRATCH } from './own.ts';
 import { type FileState, sameState } from './revision.ts';
+import type { View } from './view.ts';
 
 /**
  * Tells what this process writes now from what an earlier one of the same process id left: in a container every process is number 1.
  */
 const RUN = randomUUID().slice(0, 8);
+
+/** What Linux allows for the text of a link (limits.h: PATH_MAX with its closing NUL). */
+const LONGEST_LINK = 4_095;
 
 const Note = z.object({ key: z.string(), ino: z.number(), size: z.number(), mtimeMs: z.number() });
 
@@ -24,13 +42,16 @@ const Note = z.object({ key: z.string(), ino: z.number(), size: z.number(), mtim
 export class Scratch {
   readonly #store: string;
   readonly #root: string;
+  readonly #view: View;
   readonly #dir: string;
   readonly #syncing: FolderSync;
   readonly #naming: Naming;
 
-  constructor(store: string, root: string, syncing: FolderSync, naming: Naming) {
+  constructor(store: string, view: View, syncing: FolderSync, naming: Naming) {
+    const { root } = view;
     this.#store = store;
     this.#root = root;
+    this.#view = view;
     this.#naming = naming;
     this.#dir = join(root, SCRATCH);
     this.#syncing = syncing;
@@ -38,11 +59,13 @@ export class Scratch {
 
   /** Writes a body to a file of its own, to the disk, and gives its path. Nothing is left behind when it throws. */
   async write(key: string, body: Body, options: WriteOptions): Promise<string> {
+    const text = this.#view.links === 'record' ? options.attributes?.link : undefined;
+    if (text !== undefined) return await this.#writeLink(key, text, options);
     const file = await this.#newName();
     const handle = await open(file, 'wx', 0o666);
     try {
       await this.#fill(handle, key, body, options);
-      await this.#dress(handle, options);
+      await this.#dress(handle, key, options);
       await handle.sync();
     } catch (error) {
       await handle.close();
@@ -50,6 +73,29 @@ export class Scratch {
       throw error;
     }
     await handle.close();
+    return file;
+  }
+
+  /**
+   * A link with that text, which is never followed: it may lead anywhere. A link has nothing that could be synced by itself; syncing
+   * the folder that it is put into brings it to the disk.
+   *
+   * @throws StoreError `unsupported` for what no link can be.
+   */
+  async #writeLink(key: string, text: string, { size, attributes }: WriteOptions): Promise<string> {
+    const refuse = (why: string) => new StoreError({ kind: 'unsupported', store: this.#store, op: 'write', key, why });
+    if (size !== 0) throw refuse(`a symbolic link has no bytes, and the object has ${size}`);
+    if (text === '' || text.includes('\0') || !text.isWellFormed() || Buffer.byteLength(text) > LONGEST_LINK)
+      throw refuse('no symbolic link can have the text that this one had');
+    const file = await this.#newName();
+    await symlink(text, file);
+    try {
+      const { mtimeMs } = attributes ?? {};
+      if (mtimeMs !== undefined && mtimeMs <= Date.now()) await lutimes(file, new Date(), mtimeMs / 1_000);
+    } catch (error) {
+      await unlink(file);
+      throw error;
+    }
     return file;
   }
 
@@ -75,8 +121,15 @@ export class Scratch {
   }
 
   /** The mode and time of the file that it is a copy of. The owner may always read it: a copy that cannot be read proves nothing. */
-  async #dress(handle: Awaited<ReturnType<typeof open>>, { attributes = {} }: WriteOptions): Promise<void> {
-    const { mode, mtimeMs } = attributes;
+  async #dress(
+    handle: Awaited<ReturnType<typeof open>>,
+    key: string,
+    { attributes = {} }: WriteOptions,
+  ): Promise<void> {
+    const { mode, mtimeMs, xattrs } = attributes;
+    // First, while the file may still be written.
+    if (xattrs !== undefined)
+      await this.#view.xattrs?.write({ store: this.#store, op: 'write', key }, handle.fd, xattrs);
     if (mode !== undefined) await handle.chmod((mode & 0o777) | 0o400);
     // A time that is still to come would make a file look unsettled for as long.
     if (mtimeMs !== undefined && mtimeMs <= Date.now()) await handle.utimes(new Date(), mtimeMs / 1_000);

@@ -135,6 +135,7 @@ export class Swap {
 
   async #hide(key: string, file: string, held: string, revision: string, before: Stats): Promise<void> {
     if (revisionOf(before) !== revision) throw this.#precondition('replace', key, 'it is another object by now');
+    this.#mustComeBack(key, before);
     await this.#makeHeld();
     await makeFolders({ store: this.#store, key }, this.#root, dirname(held), this.#syncing);
     const mine = `${held}.${randomUUID()}`;
@@ -157,6 +158,17 @@ export class Swap {
     // The random name is found too, only more slowly: it stays where a second name is not allowed (proc(5), protected_hardlinks).
     if (await linked(mine, held).catch(() => false)) await unlink(mine);
     await Promise.all([this.#syncing.sync(dirname(file)), this.#syncing.sync(dirname(held))]);
+  }
+
+  /**
+   * Linux gives a symbolic link a second name for its owner alone (proc(5), protected_hardlinks), and `reinstate` needs one: what could
+   * not come back is not hidden.
+   */
+  #mustComeBack(key: string, stats: Stats): void {
+    const me = process.geteuid?.();
+    if (!stats.isSymbolicLink() || me === undefined || me === 0 || me === stats.uid) return;
+    const why = `it is a symbolic link of user ${stats.uid}, which only that user or root could put back`;
+    throw new StoreError({ kind: 'denied', store: this.#store, op: 'replace', key, why });
   }
 
   /** For the owner alone: a file may have come out of a folder that only few may enter. */

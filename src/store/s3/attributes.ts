@@ -1,6 +1,7 @@
 import type { PutObjectCommandInput, S3Client, Tag } from '@aws-sdk/client-s3';
 import { encodeWords, headerText } from '../../base/encoded-words.ts';
 import { type Attributes, StoreError } from '../store.ts';
+import { fileMetadata, takeFileMetadata } from './file-attributes.ts';
 
 /** What HeadObject and GetObject tell beside the bytes. */
 export interface AttributeOutput {
@@ -31,7 +32,8 @@ export type AttributeInput = Pick<
 
 /** @param tags what GetObjectTagging tells, where it was asked. */
 export function attributesOf(output: AttributeOutput, tags: readonly Tag[] = []): Attributes {
-  const metadata = Object.entries(output.Metadata ?? {}).map(([name, value]) => [name, headerText(value)] as const);
+  const given = Object.entries(output.Metadata ?? {}).map(([name, value]) => [name, headerText(value)] as const);
+  const { metadata, ...ofFile } = takeFileMetadata(Object.fromEntries(given));
   return defined({
     contentType: text(output.ContentType),
     ...encodingOf(output.ContentEncoding),
@@ -39,7 +41,8 @@ export function attributesOf(output: AttributeOutput, tags: readonly Tag[] = [])
     contentDisposition: text(output.ContentDisposition),
     cacheControl: text(output.CacheControl),
     expires: text(output.ExpiresString),
-    metadata: metadata.length === 0 ? undefined : Object.fromEntries(metadata),
+    metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
+    ...ofFile,
     tags: tags.length === 0 ? undefined : Object.fromEntries(tags.map(({ Key, Value }) => [Key ?? '', Value ?? ''])),
     websiteRedirect: text(output.WebsiteRedirectLocation),
     storageClass: output.StorageClass === 'STANDARD' ? undefined : text(output.StorageClass),
@@ -75,7 +78,8 @@ export function attributeInput(store: string, key: string, attributes: Attribute
   for (const [name, value] of Object.entries({ ...headers, websiteRedirect, storageClass })) {
     if (value !== undefined && !PLAIN.test(value)) refuse(JSON.stringify(name));
   }
-  const metadata = Object.entries(attributes.metadata ?? {}).map(([name, value]) => {
+  const everything = { ...attributes.metadata, ...fileMetadata(attributes) };
+  const metadata = Object.entries(everything).map(([name, value]) => {
     const sent = carried(value);
     if (sent === undefined || !TOKEN.test(name)) return refuse(`user metadata ${JSON.stringify(name)}`);
     return [name, sent] as const;

@@ -19,6 +19,7 @@ import type { VersionStore } from '../versions.ts';
 import { Bucket, http } from './bucket.ts';
 import type { Encryption } from './encryption.ts';
 import { etag, headOf, revisionOf } from './facts.ts';
+import { tooLarge } from './file-attributes.ts';
 import { listBucket } from './list.ts';
 import { S3Parts } from './parts.ts';
 import { putObject } from './put.ts';
@@ -34,6 +35,7 @@ export class S3Store implements Store {
   readonly location: string;
   readonly parts: PartStore;
   readonly holds = new Set(ATTRIBUTE_NAMES);
+  readonly tooLarge = tooLarge;
   readonly #in: Bucket;
   #versions: S3Versions | undefined;
 

@@ -21,6 +21,7 @@ export class ForwardingStore implements Store {
   readonly kind: StoreKind;
   readonly location: string;
   readonly holds: ReadonlySet<AttributeName>;
+  readonly tooLarge: Store['tooLarge'];
   protected readonly inner: Store;
 
   get parts(): PartStore | undefined {
@@ -37,6 +38,7 @@ export class ForwardingStore implements Store {
     this.kind = inner.kind;
     this.location = inner.location;
     this.holds = inner.holds;
+    this.tooLarge = inner.tooLarge;
   }
 
   open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void> {
