@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  PutBucketVersioningCommand,
+  PutObjectLockConfigurationCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { inject, onTestFinished } from 'vitest';
 import type { S3StoreSpec } from '../../src/plan/types.ts';
 
@@ -24,11 +29,19 @@ export function minioClient(): S3Client {
   return client;
 }
 
-/** A new bucket of the running test's own. */
-export async function newBucket(options: { readonly versioned?: boolean } = {}): Promise<string> {
+/** A new bucket of the running test's own; with object lock, and what it locks everything with for a day, where asked. */
+export async function newBucket(
+  options: { readonly versioned?: boolean; readonly lock?: 'none by default' | 'GOVERNANCE' | 'COMPLIANCE' } = {},
+): Promise<string> {
   const bucket = `test-${randomUUID()}`;
   const client = minioClient();
-  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  const { lock } = options;
+  await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: lock !== undefined }));
+  if (lock !== undefined && lock !== 'none by default') {
+    const Rule = { DefaultRetention: { Mode: lock, Days: 1 } };
+    const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled' as const, Rule };
+    await client.send(new PutObjectLockConfigurationCommand({ Bucket: bucket, ObjectLockConfiguration }));
+  }
   if (options.versioned === true) {
     const VersioningConfiguration = { Status: 'Enabled' as const };
     await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));

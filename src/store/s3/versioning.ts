@@ -5,8 +5,12 @@ import { readerBody } from './body.ts';
 import { type Bucket, http, type Versioning } from './bucket.ts';
 import { attributesIn } from './facts.ts';
 import { orDestroy } from './read.ts';
+import { reinstateInParts } from './reinstate.ts';
 import { historyOf } from './version-list.ts';
 import { S3Versions } from './versions.ts';
+
+/** Objects up to this many bytes are held in memory when a version is written again. */
+const SMALL = 4 * 1024 * 1024;
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html */
 export async function versioningOf(bucket: Bucket, signal: AbortSignal | undefined): Promise<Versioning> {
@@ -108,9 +112,16 @@ async function writtenAgain(
     attributesIn(bucket, key, { ...old, VersionId: kept }, options),
   );
   const at = { store: bucket.store, op: 'reinstate', key };
+  if (size > SMALL && store.parts !== undefined) {
+    (old.Body as Readable).destroy();
+    const work = { key, version: kept, size, attributes, over: revision };
+    return await reinstateInParts(bucket, store.parts, work, options);
+  }
   const { body } = readerBody(old.Body as Readable, size, at, options.signal);
+  // Read to its end before the write begins: see reinstateInParts.
+  const bytes = Buffer.concat(await Array.fromAsync(body));
   const write = { ...options, size, attributes };
   return revision === undefined
-    ? await store.create(key, body, write)
-    : (await store.replace(key, revision, body, write)).head;
+    ? await store.create(key, bytes, write)
+    : (await store.replace(key, revision, bytes, write)).head;
 }
