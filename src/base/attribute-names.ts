@@ -15,6 +15,7 @@ export const ATTRIBUTE_NAMES = [
   'storageClass',
   'link',
   'xattrs',
+  'objectLock',
 ] as const;
 
 export type AttributeName = (typeof ATTRIBUTE_NAMES)[number];

@@ -7,7 +7,7 @@ import { collect, hashing } from './bytes.ts';
 import { type Outcome, unresolved } from './context.ts';
 import type { HistoryWork } from './copy-history.ts';
 import { copyInParts } from './copy-parts.ts';
-import { carried, refusedLoss } from './fidelity.ts';
+import { carried, refusedCopy } from './fidelity.ts';
 import { looksLikeMarker } from './marker.ts';
 import { IN_PARTS_FROM, partSizeFor, SMALL } from './part-plan.ts';
 
@@ -38,7 +38,7 @@ export async function copyVersion(
   const view = atVersion(source, state.version);
   const reader = await view.read(row.key, { revision: state.revision, signal });
   const { head } = reader;
-  const refused = refusedLoss(context, row, head.attributes);
+  const refused = refusedCopy(context, row, head.attributes);
   if (refused !== undefined) {
     await reader.discard();
     return refused;

@@ -6,7 +6,7 @@ import { collect, digestOfObject, hashing, type ReadDigest } from './bytes.ts';
 import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { copyHistory } from './copy-history.ts';
 import { copyInParts, dropUpload } from './copy-parts.ts';
-import { carried, refusedLoss } from './fidelity.ts';
+import { carried, refusedCopy } from './fidelity.ts';
 import { movesHistory } from './history.ts';
 import { looksLikeMarker } from './marker.ts';
 import { IN_PARTS_FROM, partSizeFor, SMALL } from './part-plan.ts';
@@ -27,7 +27,7 @@ export async function copy(context: StepContext, row: ObjectRow): Promise<Outcom
     if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
     return unresolved('gone', 'the source vanished before its copy');
   }
-  const refused = refusedLoss(context, row, reader.head.attributes);
+  const refused = refusedCopy(context, row, reader.head.attributes);
   if (refused !== undefined && reader.head.size > SMALL) {
     await reader.discard();
     return refused;
@@ -45,7 +45,7 @@ async function copySmall(context: StepContext, row: ObjectRow, reader: ObjectRea
       'the source holds a tombstone that this ledger does not know; use the state directory of the run that put it there',
     );
   }
-  const refused = refusedLoss(context, row, reader.head.attributes);
+  const refused = refusedCopy(context, row, reader.head.attributes);
   if (refused !== undefined) return refused;
   const read: ReadDigest = { head: reader.head, sha256: sha256Hex(bytes), size: bytes.byteLength };
   try {

@@ -1,7 +1,9 @@
 import PQueue from 'p-queue';
 import type { AttributeName } from '../base/attribute-names.ts';
+import type { PartitionSpec } from '../plan/types.ts';
+import { lockAt } from '../store/object-lock.ts';
 import type { Store } from '../store/store.ts';
-import { losses } from './fidelity.ts';
+import { losses, mapped } from './fidelity.ts';
 
 /** How many objects would lose an attribute, by its name. */
 export type LossCount = Partial<Record<AttributeName, number>>;
@@ -9,12 +11,13 @@ export type LossCount = Partial<Record<AttributeName, number>>;
 export interface LossQuestion {
   readonly key: string;
   readonly centre: Store;
-  readonly into: LossCount;
+  readonly partition: PartitionSpec;
+  readonly into: { readonly losses: LossCount; held: number };
 }
 
 /**
  * Asks a source what each object carries, since no listing tells: a request an object, and one more where it has tags. An object that
- * is gone by now loses nothing.
+ * is gone by now loses nothing; one that the plan leaves where it is, as it is locked, is counted as held alone.
  */
 export async function countLosses(
   source: Store,
@@ -24,10 +27,17 @@ export async function countLosses(
 ): Promise<void> {
   const queue = new PQueue({ concurrency });
   await queue.addAll(
-    questions.map(({ key, centre, into }) => async () => {
+    questions.map(({ key, centre, partition, into }) => async () => {
       signal.throwIfAborted();
-      const head = await source.head(key, { signal });
-      for (const name of losses(head?.attributes ?? {}, centre)) into[name] = (into[name] ?? 0) + 1;
+      const { attributes = {} } = (await source.head(key, { signal })) ?? {};
+      const now = Date.now();
+      if (partition.objectLock === 'refuse' && lockAt(attributes.objectLock, now) !== undefined) {
+        into.held += 1;
+        return;
+      }
+      for (const name of losses(mapped(partition, attributes), centre, now)) {
+        into.losses[name] = (into.losses[name] ?? 0) + 1;
+      }
     }),
   );
 }

@@ -5,7 +5,7 @@ import type { Store } from '../store/store.ts';
 import type { KeyHistory } from '../store/versions.ts';
 import { CentreCursor } from './centre-cursor.ts';
 import { chainStart } from './chain.ts';
-import { canLose } from './fidelity.ts';
+import { canLose, mayCarry } from './fidelity.ts';
 import { partitionMovesHistory } from './history.ts';
 import { historyIn, judgeHistory } from './history-standing.ts';
 import { Counter } from './inventory.ts';
@@ -30,6 +30,8 @@ export interface PartitionSurvey {
   readonly conflictSample: string[];
   /** Objects that would lose an attribute at the centre, by its name; whether the plan accepts it or not. */
   readonly losses: LossCount;
+  /** Objects with retention or legal hold, which the plan leaves where they are (`objectLock: refuse`). */
+  held: number;
   /** What histories hold that move whole: versions and delete markers of all keys, and their bytes. All zero where none does. */
   readonly history: { versions: number; deleteMarkers: number; bytes: number };
   /** Keys that not every store keeps apart from others, and one of each. */
@@ -76,6 +78,7 @@ export async function survey(work: SurveyWork, seen: (entries: number) => void =
       tombstones: 0,
       conflictSample: [],
       losses: {},
+      held: 0,
       history: { versions: 0, deleteMarkers: 0, bytes: 0 },
       hazards: { keyUnderKey: 0, leadingSlash: 0 },
       hazardSample: {},
@@ -119,7 +122,8 @@ async function surveySource(
       const questions: LossQuestion[] = [];
       for (const { entry, route } of page.items) {
         const partition = route.to === 'partition' ? result.partitions[route.index] : undefined;
-        if (partition === undefined) continue;
+        const spec = route.to === 'partition' ? plan.partitions[route.index] : undefined;
+        if (partition === undefined || spec === undefined) continue;
         const cursor = cursors.get(partition.to) ?? new CentreCursor(storeOf(work, partition.to), signal);
         cursors.set(partition.to, cursor);
         const centre = storeOf(work, partition.to);
@@ -131,7 +135,8 @@ async function surveySource(
         count(result, partition, entry.key, history?.bytes ?? entry.size, entry.size, standing);
         if (history !== undefined && standing !== 'tombstone') addHistory(partition, history);
         const moves = standing === 'absent' || standing === 'there';
-        if (moves && canLose(source, centre)) questions.push({ key: entry.key, centre, into: partition.losses });
+        const asks = canLose(source, centre) || (spec.objectLock === 'refuse' && mayCarry(source, 'objectLock'));
+        if (moves && asks) questions.push({ key: entry.key, centre, partition: spec, into: partition });
         // Keys that only a manifest knows come after the listing and in an order of their own.
         const rules =
           page.after === undefined

@@ -50,7 +50,7 @@ export async function tombstoneHistory(
   }
   if (newest.marker) return done(intent, newest, undefined, true);
   const head = await from.head(row.key, newest.version, { signal });
-  if (head === undefined || !sameAttributes(row.attributes, head.attributes)) {
+  if (head === undefined || !sameAttributes(row.attributes, head.attributes, context.clock.now())) {
     return unresolved('conflict', 'what the source carries beside its bytes changed after its copy');
   }
   return await swap({ context, row, intent, source, from, marker, newest });

@@ -19,7 +19,7 @@ export async function tombstoneIntent(context: StepContext, row: ObjectRow): Pro
   const here = history ? undefined : await source.head(row.key, { signal: context.signal });
   const revision = history
     ? historyTombstoneRevision(context, row)
-    : here && (await unchangedRevision(source, row, here.revision, context.signal));
+    : here && (await unchangedRevision(context, source, row, here.revision));
   const at = context.clock.now();
   return { step: 'tombstone', at, holdUntil: at + context.plan.tombstone.holdMs, revision: revision ?? row.revision };
 }
@@ -59,10 +59,10 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
     return unresolved('conflict', 'the source was deleted after its copy: decide whether the copy must go too');
   }
   if (here !== undefined && here.revision !== row.intent.revision) {
-    return await changed(source, row, here.revision, 'the source changed after its copy', signal);
+    return await changed(context, source, row, here.revision, 'the source changed after its copy');
   }
   // An ETag follows the bytes alone: new metadata over the same bytes shows only here.
-  if (here !== undefined && !sameAttributes(row.attributes, here.attributes)) {
+  if (here !== undefined && !sameAttributes(row.attributes, here.attributes, context.clock.now())) {
     return unresolved('conflict', 'what the source carries beside its bytes changed after its copy');
   }
   return await swap(context, row, row.intent, source, marker);
@@ -73,13 +73,13 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
  * to be taken anew, with a new intent.
  */
 async function changed(
+  context: StepContext,
   source: Store,
   row: ObjectRow,
   now: string | undefined,
   reason: string,
-  signal: AbortSignal,
 ): Promise<Outcome> {
-  const same = now !== undefined && (await unchangedRevision(source, row, now, signal)) !== undefined;
+  const same = now !== undefined && (await unchangedRevision(context, source, row, now)) !== undefined;
   return same ? { to: 'verified', change: { intent: null } } : unresolved('conflict', reason);
 }
 
@@ -146,15 +146,15 @@ async function bringBack(source: Store, key: string, intent: TombstoneIntent, si
  * swap is bound to the very state that was read.
  */
 async function unchangedRevision(
+  { clock, signal }: StepContext,
   source: Store,
   row: ObjectRow,
   now: string,
-  signal: AbortSignal,
 ): Promise<string | undefined> {
   if (now === row.revision) return now;
   try {
     const { head, sha256 } = await digestOfObject(source, row.key, { signal });
-    const same = sha256 === row.sha256 && sameAttributes(head.attributes, row.attributes);
+    const same = sha256 === row.sha256 && sameAttributes(head.attributes, row.attributes, clock.now());
     return same ? head.revision : undefined;
   } catch (error) {
     if (error instanceof StoreError && error.kind === 'absent') return undefined;
@@ -184,7 +184,7 @@ async function swap(
     const now = await source.head(row.key, { signal });
     if (now !== undefined && (await isMarker(source, row.key, marker, signal)))
       return done(intent, now.revision, undefined);
-    return await changed(source, row, now?.revision, `the source changed after its copy (${error.why})`, signal);
+    return await changed(context, source, row, now?.revision, `the source changed after its copy (${error.why})`);
   }
   return done(intent, replaced.head.revision, replaced.kept);
 }

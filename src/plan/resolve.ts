@@ -24,8 +24,8 @@ import { parseBandwidth, parseDuration, parseRequestRate } from './units.ts';
  */
 export function resolvePlan(written: PlanDocument, file: string, folder: string): Plan {
   const document = fillIn(written);
-  const { stores, partitions, exclude, accept = [] } = document;
-  const routed = partitions.map(({ accept: _, ...partition }) => partition);
+  const { stores, partitions, exclude, accept = [], objectLock = 'carry', storageClass } = document;
+  const routed = partitions.map(({ accept: _a, objectLock: _o, storageClass: _s, ...partition }) => partition);
   return deepFreeze<Plan>({
     apiVersion: document.apiVersion,
     name: document.name,
@@ -35,7 +35,7 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     residency: document.residency,
     runner: document.runner,
     stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, storeOf(name, store, folder)])),
-    partitions: partitions.map(({ name, from, to, select, versions, encryption, accept: own = [] }) => ({
+    partitions: partitions.map(({ name, from, to, select, versions, encryption, accept: own = [], ...rest }) => ({
       name,
       from,
       to,
@@ -43,6 +43,8 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
       versions: versions ?? 'current',
       encryption,
       accept: ATTRIBUTE_NAMES.filter((attribute) => accept.includes(attribute) || own.includes(attribute)),
+      objectLock: rest.objectLock ?? objectLock,
+      storageClasses: { ...storageClass, ...rest.storageClass },
     })),
     exclude: exclude.map(
       (rule): ExcludeSpec => ({ from: rule.from, select: selectorOf(rule, folder), reason: rule.reason }),

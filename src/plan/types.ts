@@ -108,6 +108,10 @@ export interface PartitionSpec {
   readonly encryption: 'required' | undefined;
   /** What its objects may lose at the centre: the plan's and its own. */
   readonly accept: readonly AttributeName[];
+  /** Whether an object with retention or legal hold goes along with them, or stays where it is as `held`. */
+  readonly objectLock: 'carry' | 'refuse';
+  /** Storage class at the source to the one at the centre; `*` for all that are not named. The plan's, and over them its own. */
+  readonly storageClasses: Readonly<Record<string, string>>;
 }
 
 export interface ExcludeSpec {

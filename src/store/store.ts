@@ -1,4 +1,5 @@
 import type { AttributeName } from '../base/attribute-names.ts';
+import type { ObjectLock } from './object-lock.ts';
 import type { VersionStore } from './versions.ts';
 
 /**
@@ -31,10 +32,15 @@ export interface Store {
   readonly parts?: PartStore | undefined;
   /** Where the store keeps histories; known from `open` on. */
   readonly versions?: VersionStore | undefined;
-  /** The attributes that objects keep there. A server may still refuse or drop one: what came of it, `head` tells. */
+  /**
+   * The attributes that objects keep there, as far as the store is sure; complete once it is open. A server may still refuse or drop
+   * one: what came of it, `head` tells.
+   */
   readonly holds: ReadonlySet<AttributeName>;
   /** Which of the attributes that it holds would be lost of an object, because together they are too large for it. */
   readonly tooLarge?: ((attributes: Attributes) => readonly AttributeName[]) | undefined;
+  /** Attributes that objects may carry there although the store could not find out whether it holds them; known once it is open. */
+  readonly mayHold?: ReadonlySet<AttributeName> | undefined;
 
   /** Checks that the store is there and may be used: a folder that exists, a bucket that answers. `create` makes a missing folder. */
   open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void>;
@@ -152,6 +158,8 @@ export interface Attributes {
   readonly websiteRedirect?: string;
   /** Absent for STANDARD. */
   readonly storageClass?: string;
+  /** Retention and legal hold. A retention that has passed may still be told; it is not written. */
+  readonly objectLock?: ObjectLock;
   /** A token that stood in Content-Encoding by mistake and was left out of `contentEncoding`. Never written. */
   readonly strippedEncoding?: string;
   /** The text of a symbolic link, of a store that records them; the object has no bytes. It is never followed. */

@@ -46,6 +46,8 @@ test('it names itself and what a plan must have', () => {
     'exclude',
     'unassigned',
     'accept',
+    'objectLock',
+    'storageClass',
     'verify',
     'finish',
     'tombstone',

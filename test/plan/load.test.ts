@@ -185,6 +185,31 @@ describe('digests', () => {
   });
 });
 
+describe('object lock and storage classes', () => {
+  const partition = (text: string) => planOf(text).partitions[0];
+
+  test('go along and stay as they are by default', () => {
+    expect(partition(MINIMAL)).toMatchObject({ objectLock: 'carry', storageClasses: {} });
+  });
+
+  test("are the plan's, and over them the partition's, class by class; routing stays the same", () => {
+    const text = `${MINIMAL}objectLock: refuse\nstorageClass: { GLACIER: STANDARD_IA, "*": STANDARD }\n`;
+    expect(partition(text)).toMatchObject({
+      objectLock: 'refuse',
+      storageClasses: { GLACIER: 'STANDARD_IA', '*': 'STANDARD' },
+    });
+    const own = text.replace('prefix: ""', 'prefix: "" }, objectLock: carry, storageClass: { "*": STANDARD_IA');
+    expect(partition(own)).toMatchObject({
+      objectLock: 'carry',
+      storageClasses: { GLACIER: 'STANDARD_IA', '*': 'STANDARD_IA' },
+    });
+    for (const changed of [text, own]) {
+      expect(planOf(changed).routing).toBe(planOf(MINIMAL).routing);
+      expect(planOf(changed).digest).not.toBe(planOf(MINIMAL).digest);
+    }
+  });
+});
+
 describe('variables', () => {
   const withPath = (path: string) => MINIMAL.replace('path: a', () => `path: '${path}'`);
   const pathOf = (path: string, env: Record<string, string>) => {

@@ -85,7 +85,7 @@ function lossFindings(
   plan: Plan,
   found: Survey,
 ): { rule: string; severity: string; subject: string; message: string }[] {
-  return found.partitions.flatMap(({ name, to, losses }, index) =>
+  const lost = found.partitions.flatMap(({ name, to, losses }, index) =>
     Object.entries(losses).map(([attribute, objects]) => {
       const accepted = plan.partitions[index]?.accept.some((one) => one === attribute) === true;
       const what = `${objects} objects of ${name} would lose ${attribute} at ${to}`;
@@ -97,6 +97,12 @@ function lossFindings(
       };
     }),
   );
+  const held = found.partitions.flatMap(({ name, from, held: objects }, index) => {
+    if (objects === 0) return [];
+    const message = `${objects} objects of ${name} would end as held: they are locked at ${from}, and the plan says objectLock: refuse`;
+    return [{ rule: 'held', severity: 'warning', subject: `partitions[${index}]`, message }];
+  });
+  return [...lost, ...held];
 }
 
 function historyLines(found: Survey): string[] {

@@ -3,7 +3,7 @@ import { mapping, named, oneOf } from './parts.ts';
 import { residencySchema, runnerSchema } from './places.ts';
 import { excludeSchema, partitionsSchema } from './routing.ts';
 import { storesSchema } from './stores.ts';
-import { acceptSchema, limitsSchema, tombstoneSchema } from './work.ts';
+import { acceptSchema, limitsSchema, objectLockSchema, storageClassSchema, tombstoneSchema } from './work.ts';
 
 /** The whole document, after expansion. Fields of an area are in the file of that area. */
 export const planSchema = mapping(
@@ -17,6 +17,8 @@ export const planSchema = mapping(
     exclude: excludeSchema,
     unassigned: oneOf(['refuse', 'allow'], 'Whether objects that no rule selects stop a run.').default('refuse'),
     accept: acceptSchema.optional(),
+    objectLock: objectLockSchema.optional(),
+    storageClass: storageClassSchema.optional(),
     verify: oneOf(
       ['readback', 'attested'],
       'How a copy is proven: read again at the centre, or by the checksum that the store keeps.',

@@ -4,7 +4,7 @@ import { isMapping } from '../path.ts';
 import { SHARD_PATTERN } from '../shard.ts';
 import { choice, mapping, named, oneOf, text, type Verdict } from './parts.ts';
 import { pathSchema } from './places.ts';
-import { acceptSchema } from './work.ts';
+import { acceptSchema, objectLockSchema, storageClassSchema } from './work.ts';
 
 /** The fields that say what a rule selects; exactly one of them stands in it. */
 const SELECTORS = ['prefix', 'pattern', 'manifest'] as const;
@@ -126,6 +126,8 @@ export const partitionSchema = mapping(
       'Each object must be encrypted at rest at its centre; looked at after the write.',
     ).optional(),
     accept: acceptSchema.optional(),
+    objectLock: objectLockSchema.optional(),
+    storageClass: storageClassSchema.optional(),
   },
   'A rule that selects objects of one legacy store and names their centre.',
 );

@@ -34,6 +34,35 @@ export const acceptSchema = z
   })
   .meta({ description: 'What objects may lose at a centre that cannot hold it; else they are not copied.' });
 
+export const objectLockSchema = oneOf(
+  ['carry', 'refuse'],
+  'Whether objects with retention or legal hold take them along (default), or stay where they are, as held.',
+);
+
+const CLASS = /^[A-Z][A-Z0-9_]{0,62}$/;
+const CLASS_FORM = 'a storage class as the S3 API names it, such as STANDARD_IA';
+
+export const storageClassSchema = z
+  .record(
+    text(`${CLASS_FORM}, or "*"`, 'A class at the source; "*" stands for all that are not named.', {
+      test: (value) => value === '*' || CLASS.test(value),
+      error: `{value} is no storage class; expected ${CLASS_FORM}, or "*" for all that are not named`,
+      pattern: `^\\*$|${CLASS.source}`,
+    }),
+    text(CLASS_FORM, 'The class at the centre.', {
+      test: (value) => CLASS.test(value),
+      error: `{value} is no storage class; expected ${CLASS_FORM}`,
+      pattern: CLASS.source,
+    }),
+    {
+      error: (issue) =>
+        issue.code === 'invalid_key'
+          ? `this names no class at the source; expected ${CLASS_FORM}, or "*" for all that are not named`
+          : 'a mapping from storage classes at the source to those at the centre',
+    },
+  )
+  .meta({ description: 'Storage classes at the source and what becomes of them at the centre; others are kept.' });
+
 export const tombstoneSchema = mapping(
   {
     hold: holdField.default('30d'),

@@ -2,9 +2,10 @@ import type { PutObjectCommandInput, S3Client, Tag } from '@aws-sdk/client-s3';
 import { encodeWords, headerText } from '../../base/encoded-words.ts';
 import { type Attributes, StoreError } from '../store.ts';
 import { fileMetadata, takeFileMetadata } from './file-attributes.ts';
+import { type LockInput, type LockOutput, lockInput, lockOf } from './object-lock.ts';
 
 /** What HeadObject and GetObject tell beside the bytes. */
-export interface AttributeOutput {
+export interface AttributeOutput extends LockOutput {
   readonly ContentType?: string | undefined;
   readonly ContentEncoding?: string | undefined;
   readonly ContentLanguage?: string | undefined;
@@ -28,7 +29,8 @@ export type AttributeInput = Pick<
   | 'Tagging'
   | 'WebsiteRedirectLocation'
   | 'StorageClass'
-> & { readonly ExpiresString?: string };
+> &
+  LockInput & { readonly ExpiresString?: string };
 
 /** @param tags what GetObjectTagging tells, where it was asked. */
 export function attributesOf(output: AttributeOutput, tags: readonly Tag[] = []): Attributes {
@@ -46,6 +48,7 @@ export function attributesOf(output: AttributeOutput, tags: readonly Tag[] = [])
     tags: tags.length === 0 ? undefined : Object.fromEntries(tags.map(({ Key, Value }) => [Key ?? '', Value ?? ''])),
     websiteRedirect: text(output.WebsiteRedirectLocation),
     storageClass: output.StorageClass === 'STANDARD' ? undefined : text(output.StorageClass),
+    objectLock: lockOf(output),
   });
 }
 
@@ -96,6 +99,7 @@ export function attributeInput(store: string, key: string, attributes: Attribute
     WebsiteRedirectLocation: websiteRedirect,
     // The server knows its classes, and refuses one that it does not have.
     StorageClass: storageClass as PutObjectCommandInput['StorageClass'],
+    ...lockInput(attributes.objectLock, Date.now()),
   });
 }
 

@@ -38,6 +38,8 @@ const CODES: Readonly<Record<string, StoreErrorKind>> = {
   ObjectExistsAsDirectory: 'key',
   QuotaExceeded: 'full',
   XMinioStorageFull: 'full',
+  // In GLACIER or DEEP_ARCHIVE, and not restored.
+  InvalidObjectState: 'other',
   EntityTooLarge: 'unsupported',
   NotImplemented: 'unsupported',
 };
@@ -79,7 +81,8 @@ export function asStoreError(
   if (!(error instanceof Error) || error instanceof StoreError || error.name === 'AbortError') return error;
   const kind = kindOf(error);
   if (kind === undefined) return error;
-  return new StoreError({ ...at, kind, why: whyOf(error), cause: error });
+  const why = error.name === 'InvalidObjectState' ? archived(error, at.store) : whyOf(error);
+  return new StoreError({ ...at, kind, why, cause: error });
 }
 
 function kindOf(error: Error): StoreErrorKind | undefined {
@@ -112,6 +115,13 @@ function systemCode(error: Error): string | undefined {
   if (error instanceof AggregateError)
     return error.errors.map((one) => systemCode(one)).find((code) => code !== undefined);
   return error.cause instanceof Error ? systemCode(error.cause) : undefined;
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: such an object has to be made readable by RestoreObject first. */
+function archived(error: Error, store: string): string {
+  const storageClass =
+    'StorageClass' in error && typeof error.StorageClass === 'string' ? error.StorageClass : undefined;
+  return `it is archived${storageClass === undefined ? '' : ` (${storageClass})`}: restore it at ${store} first`;
 }
 
 function whyOf(error: Error): string {

@@ -1,5 +1,5 @@
 import { DeleteObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { ATTRIBUTE_NAMES } from '../../base/attribute-names.ts';
+import { ATTRIBUTE_NAMES, type AttributeName } from '../../base/attribute-names.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
 import {
   type Body,
@@ -21,6 +21,7 @@ import type { Encryption } from './encryption.ts';
 import { etag, headOf, revisionOf } from './facts.ts';
 import { tooLarge } from './file-attributes.ts';
 import { listBucket } from './list.ts';
+import { hasObjectLock } from './object-lock.ts';
 import { S3Parts } from './parts.ts';
 import { putObject } from './put.ts';
 import { readObject } from './read.ts';
@@ -34,7 +35,8 @@ export class S3Store implements Store {
   readonly kind = 's3';
   readonly location: string;
   readonly parts: PartStore;
-  readonly holds = new Set(ATTRIBUTE_NAMES);
+  readonly holds = new Set<AttributeName>(ATTRIBUTE_NAMES.filter((name) => name !== 'objectLock'));
+  readonly mayHold = new Set<AttributeName>();
   readonly tooLarge = tooLarge;
   readonly #in: Bucket;
   #versions: S3Versions | undefined;
@@ -64,6 +66,11 @@ export class S3Store implements Store {
     this.#in.versioning = await versioningOf(this.#in, signal);
     const { versioning } = this.#in;
     if (versioning === 'enabled' || versioning === 'suspended') this.#versions = new S3Versions(this.#in, versioning);
+    // A bucket can have object lock only where versioning is enabled.
+    const may = versioning === 'enabled' || versioning === 'unknown';
+    const locks = may && (await hasObjectLock(this.#in, signal === undefined ? {} : { signal }));
+    if (locks === true) this.holds.add('objectLock');
+    if (locks === undefined) this.mayHold.add('objectLock');
   }
 
   list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
@@ -130,7 +137,8 @@ export class S3Store implements Store {
 
   /**
    * For probe objects alone: MinIO ignores `If-Match` on DELETE, so nothing that anyone else may write can be removed this way. In a
-   * versioned bucket every version of the key goes: a version that stayed would be the object again, and a marker would stay too.
+   * versioned bucket every version of the key goes: a version that stayed would be the object again, and a marker would stay too. But
+   * where the bucket locks what is put into it, versions stay until their retention ends, and a delete marker hides them.
    */
   async remove(key: string, revision: string, options: CallOptions = {}): Promise<void> {
     const head = await this.#in.ask('remove', key, () =>
@@ -139,13 +147,18 @@ export class S3Store implements Store {
     if (revisionOf(head.ETag) !== revision)
       throw this.#in.error('precondition', 'remove', key, 'it is another object by now');
     const versions = head.VersionId === undefined ? [undefined] : await this.#versionIds(key, options);
-    for (const version of versions) {
-      const input = {
-        ...this.#in.named(key),
-        ...(version === undefined ? {} : { VersionId: version }),
-      };
-      await this.#in.send('remove', key, () => this.#in.client.send(new DeleteObjectCommand(input), http(options)));
+    try {
+      for (const version of versions) await this.#delete(key, version, options);
+    } catch (error) {
+      const locks = this.holds.has('objectLock') || this.mayHold.has('objectLock');
+      if (!locks || !(error instanceof StoreError) || error.passing) throw error;
+      await this.#delete(key, undefined, options);
     }
+  }
+
+  async #delete(key: string, version: string | undefined, options: CallOptions): Promise<void> {
+    const input = { ...this.#in.named(key), ...(version === undefined ? {} : { VersionId: version }) };
+    await this.#in.send('remove', key, () => this.#in.client.send(new DeleteObjectCommand(input), http(options)));
   }
 
   async sweep(): Promise<void> {}

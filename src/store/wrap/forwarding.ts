@@ -20,7 +20,6 @@ export class ForwardingStore implements Store {
   readonly name: string;
   readonly kind: StoreKind;
   readonly location: string;
-  readonly holds: ReadonlySet<AttributeName>;
   readonly tooLarge: Store['tooLarge'];
   protected readonly inner: Store;
 
@@ -32,12 +31,20 @@ export class ForwardingStore implements Store {
     return this.inner.versions;
   }
 
+  // A bucket knows them only once it is open.
+  get holds(): ReadonlySet<AttributeName> {
+    return this.inner.holds;
+  }
+
+  get mayHold(): ReadonlySet<AttributeName> | undefined {
+    return this.inner.mayHold;
+  }
+
   constructor(inner: Store) {
     this.inner = inner;
     this.name = inner.name;
     this.kind = inner.kind;
     this.location = inner.location;
-    this.holds = inner.holds;
     this.tooLarge = inner.tooLarge;
   }
 
