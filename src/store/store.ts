@@ -33,6 +33,11 @@ export interface Store {
   /** Where the store keeps histories; known from `open` on. */
   readonly versions?: VersionStore | undefined;
   /**
+   * What a store on the same server needs to copy out of this one by itself, where this adapter can be copied from. Only the adapter
+   * that gave it knows what it is (`PartCopies.able`); who wraps a store hands it on as it is.
+   */
+  readonly copySource?: object | undefined;
+  /**
    * The attributes that objects keep there, as far as the store is sure; complete once it is open. A server may still refuse or drop
    * one: what came of it, `head` tells.
    */
@@ -298,7 +303,7 @@ export interface Upload {
 export interface PartStore {
   readonly limits: PartLimits;
   /** @returns the upload's id. What the object carries beside its bytes is set here, or it would be lost. */
-  begin(key: string, options: CallOptions & { readonly attributes?: Attributes }): Promise<string>;
+  begin(key: string, options: BeginOptions): Promise<string>;
   /** Puts one part, whose SHA-256 (hex) the server checks. */
   put(
     key: string,
@@ -308,7 +313,7 @@ export interface PartStore {
     options: CallOptions & { readonly sha256: string },
   ): Promise<Part>;
   /** What the server has of an upload; `undefined` when it knows no such upload. */
-  list(key: string, upload: string, options?: CallOptions): Promise<readonly Part[] | undefined>;
+  list(key: string, upload: string, options?: CallOptions): Promise<readonly DigestedPart[] | undefined>;
   /**
    * Makes an object of the parts: where none is, or over the one of revision `over`. @throws StoreError `exists` as `create` does,
    * `precondition` as `replace` does; `absent` when the upload is gone.
@@ -316,11 +321,58 @@ export interface PartStore {
   complete(
     key: string,
     upload: string,
-    parts: readonly (Part & { readonly sha256: string })[],
+    parts: readonly DigestedPart[],
     options?: CallOptions & { readonly over?: string; readonly overNull?: string },
   ): Promise<ObjectHead>;
   /** Drops an upload and what arrived of it; fine when it is gone already. */
   abort(key: string, upload: string, options?: CallOptions): Promise<void>;
   /** Unfinished uploads of exactly this key. */
   uploads(key: string, options?: CallOptions): Promise<readonly Upload[]>;
+  /** Where the server can take parts out of other stores by itself. */
+  readonly copies?: PartCopies | undefined;
+}
+
+export interface BeginOptions extends CallOptions {
+  readonly attributes?: Attributes;
+  /** `false`: the server need keep no SHA-256 of the parts. Left out, each part has one. */
+  readonly digests?: boolean;
+}
+
+/** A part with its SHA-256 as hex, where the upload was begun with digests and the server tells it. */
+export interface DigestedPart extends Part {
+  readonly sha256?: string;
+}
+
+/** The bytes of a part that lie in another store. */
+export interface PartSource {
+  readonly store: Store;
+  readonly key: string;
+  /** The only state of the object that may be copied. */
+  readonly revision: string;
+  /** Bytes of the part. */
+  readonly size: number;
+  /** Left out: the whole object. */
+  readonly range?: { readonly start: number; readonly end: number };
+}
+
+/** Parts that the server copies itself, so that their bytes do not pass through ferry. */
+export interface PartCopies {
+  /** Whether the server gives a SHA-256 of the parts that it copies: believed until it was seen not to. */
+  readonly digests: boolean;
+  /** Whether the server can read that store with this one's rights, as far as can be told without asking it. */
+  able(source: Store): boolean;
+  /**
+   * Has the server copy one part. May be called again; a part that is put again takes the place of the one before.
+   *
+   * @param options `digests` as the upload was begun; then the part has its SHA-256.
+   * @throws StoreError `precondition` where the source is of another revision; `absent` where it, or the upload, is gone;
+   * `unsupported` where the upload has digests and the server gives none (`digests` is then `false`).
+   */
+  put(
+    key: string,
+    upload: string,
+    number: number,
+    source: PartSource,
+    options: CallOptions & { readonly digests: boolean },
+  ): Promise<DigestedPart>;
 }

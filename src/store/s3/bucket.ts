@@ -17,6 +17,8 @@ export class Bucket {
   readonly encryption: Encryption;
   /** Known from `open` on; `unknown` where the server would not say. */
   versioning: Versioning = 'unknown';
+  /** Server and credentials: two buckets with one value can be reached by one request. Names of variables, no secrets. */
+  readonly access: string;
 
   constructor(spec: S3StoreSpec, client: S3Client, encryption: Encryption) {
     this.store = spec.name;
@@ -24,6 +26,8 @@ export class Bucket {
     this.name = spec.bucket;
     this.prefix = spec.prefix;
     this.encryption = encryption;
+    // On AWS a region is a server of its own; elsewhere it is only what requests are signed for.
+    this.access = JSON.stringify([spec.endpoint ?? `AWS ${spec.region}`, spec.credentials]);
   }
 
   /** An object by its bucket and key. @throws StoreError `key`. */

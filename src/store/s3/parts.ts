@@ -9,8 +9,9 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import {
-  type Attributes,
+  type BeginOptions,
   type CallOptions,
+  type DigestedPart,
   type ObjectHead,
   type Part,
   type PartStore,
@@ -20,6 +21,7 @@ import {
 import { attributeInput } from './attributes.ts';
 import { type Bucket, http } from './bucket.ts';
 import { headOf } from './facts.ts';
+import { S3PartCopies } from './part-copies.ts';
 import { spareNull } from './versioning.ts';
 
 const MIB = 1024 ** 2;
@@ -28,17 +30,19 @@ const MIB = 1024 ** 2;
 export class S3Parts implements PartStore {
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
   readonly limits = { smallest: 5 * MIB, largest: 5 * 1024 * MIB, most: 10_000 };
+  readonly copies: S3PartCopies;
   readonly #in: Bucket;
 
   constructor(bucket: Bucket) {
     this.#in = bucket;
+    this.copies = new S3PartCopies(bucket);
   }
 
-  async begin(key: string, options: CallOptions & { readonly attributes?: Attributes }): Promise<string> {
+  async begin(key: string, options: BeginOptions): Promise<string> {
     const command = new CreateMultipartUploadCommand({
       ...this.#in.named(key),
       ...attributeInput(this.#in.store, key, options.attributes),
-      ChecksumAlgorithm: 'SHA256',
+      ...(options.digests === false ? {} : { ChecksumAlgorithm: 'SHA256' as const }),
       ...this.#in.encryption.write,
     });
     const output = await this.#in.send('begin upload', key, () => this.#in.client.send(command, http(options)));
@@ -69,8 +73,8 @@ export class S3Parts implements PartStore {
     return { number, size: bytes.byteLength, tag: output.ETag };
   }
 
-  async list(key: string, upload: string, options: CallOptions = {}): Promise<readonly Part[] | undefined> {
-    const parts: Part[] = [];
+  async list(key: string, upload: string, options: CallOptions = {}): Promise<readonly DigestedPart[] | undefined> {
+    const parts: DigestedPart[] = [];
     let marker: string | undefined;
     try {
       do {
@@ -79,8 +83,10 @@ export class S3Parts implements PartStore {
         const page: ListPartsCommandOutput = await this.#in.send('list parts', key, () =>
           this.#in.client.send(command, http(options)),
         );
-        for (const { PartNumber, Size, ETag } of page.Parts ?? []) {
-          if (PartNumber !== undefined) parts.push({ number: PartNumber, size: Size ?? 0, tag: ETag ?? '' });
+        for (const { PartNumber, Size, ETag, ChecksumSHA256 } of page.Parts ?? []) {
+          if (PartNumber === undefined) continue;
+          const sha256 = ChecksumSHA256 === undefined ? {} : { sha256: hexOf(ChecksumSHA256) };
+          parts.push({ number: PartNumber, size: Size ?? 0, tag: ETag ?? '', ...sha256 });
         }
         marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
       } while (marker !== undefined);
@@ -94,7 +100,7 @@ export class S3Parts implements PartStore {
   async complete(
     key: string,
     upload: string,
-    parts: readonly (Part & { readonly sha256: string })[],
+    parts: readonly DigestedPart[],
     options: CallOptions & { readonly over?: string; readonly overNull?: string } = {},
   ): Promise<ObjectHead> {
     const { over } = options;
@@ -102,7 +108,7 @@ export class S3Parts implements PartStore {
     const Parts = parts.map(({ number, tag, sha256 }) => ({
       PartNumber: number,
       ETag: tag,
-      ChecksumSHA256: base64(sha256),
+      ...(sha256 === undefined ? {} : { ChecksumSHA256: base64(sha256) }),
     }));
     const command = new CompleteMultipartUploadCommand({
       ...this.#in.named(key),
@@ -174,4 +180,8 @@ export class S3Parts implements PartStore {
 
 function base64(hex: string): string {
   return Buffer.from(hex, 'hex').toString('base64');
+}
+
+function hexOf(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('hex');
 }

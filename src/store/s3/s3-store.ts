@@ -35,6 +35,7 @@ export class S3Store implements Store {
   readonly kind = 's3';
   readonly location: string;
   readonly parts: PartStore;
+  readonly copySource: Bucket;
   readonly holds = new Set<AttributeName>(ATTRIBUTE_NAMES.filter((name) => name !== 'objectLock'));
   readonly mayHold = new Set<AttributeName>();
   readonly tooLarge = tooLarge;
@@ -47,6 +48,7 @@ export class S3Store implements Store {
     this.location = `s3://${host}/${spec.bucket}/${spec.prefix}`;
     this.#in = new Bucket(spec, client, encryption);
     this.parts = new S3Parts(this.#in);
+    this.copySource = this.#in;
   }
 
   get versions(): VersionStore | undefined {

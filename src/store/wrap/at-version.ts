@@ -21,6 +21,11 @@ class AtVersion extends ForwardingStore {
     this.#version = version;
   }
 
+  /** A server that copied by key would take the newest version. */
+  override get copySource(): undefined {
+    return undefined;
+  }
+
   override head(key: string, options?: CallOptions): Promise<ObjectHead | undefined> {
     return this.#of(key).head(key, this.#version, options);
   }

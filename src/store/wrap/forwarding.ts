@@ -40,6 +40,10 @@ export class ForwardingStore implements Store {
     return this.inner.mayHold;
   }
 
+  get copySource(): object | undefined {
+    return this.inner.copySource;
+  }
+
   constructor(inner: Store) {
     this.inner = inner;
     this.name = inner.name;

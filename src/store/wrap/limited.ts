@@ -6,6 +6,7 @@ import type {
   ListOptions,
   ObjectHead,
   ObjectReader,
+  PartStore,
   ReadOptions,
   Replaced,
   Store,
@@ -13,6 +14,7 @@ import type {
 } from '../store.ts';
 import type { KeyHistory, Version, VersionStore } from '../versions.ts';
 import { ForwardingStore } from './forwarding.ts';
+import { limitedParts } from './limited-parts.ts';
 import { ForwardingVersions } from './versions.ts';
 
 /** A token bucket: `perSecond` tokens flow in, a second's worth can be saved up. Takers are served in turn. */
@@ -52,12 +54,18 @@ export function limited(inner: Store, limits: Limits): Store {
 
 class LimitedStore extends ForwardingStore {
   readonly #limits: Limits;
+  readonly #parts: PartStore | undefined;
 
   #versions: VersionStore | undefined;
 
   constructor(inner: Store, limits: Limits) {
     super(inner);
     this.#limits = limits;
+    this.#parts = inner.parts && limitedParts(inner.parts, (options) => this.#request(options));
+  }
+
+  override get parts(): PartStore | undefined {
+    return this.#parts;
   }
 
   override get versions(): VersionStore | undefined {
