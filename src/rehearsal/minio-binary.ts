@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process';
-import { access, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { FerryError, messageOf } from '../base/errors.ts';
+import { builtOnce, isProgram, serverCache } from './server-cache.ts';
 
 const run = promisify(execFile);
 
@@ -26,14 +24,14 @@ export interface MinioProgram {
 export async function findMinio(tell: (text: string) => void): Promise<MinioProgram> {
   const named = process.env['FERRY_MINIO'];
   if (named !== undefined && named !== '') return { file: named, args: [] };
-  const cached = join(cacheDir(), 'minio');
+  const cache = serverCache('minio', MINIO_VERSION);
+  const cached = join(cache, 'minio');
   for (const file of [...onPath('minio'), cached]) {
     if (await isProgram(file)) return { file, args: [] };
   }
   const reasons: string[] = [];
   try {
-    await build(cached, tell);
-    return { file: cached, args: [] };
+    return { file: await build(cache, tell), args: [] };
   } catch (error) {
     reasons.push(`go install: ${messageOf(error).split('\n')[0]}`);
   }
@@ -52,40 +50,15 @@ export async function findMinio(tell: (text: string) => void): Promise<MinioProg
   });
 }
 
-function cacheDir(): string {
-  const base = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return join(base, 'ferry', 'servers', `minio-${MINIO_VERSION}`);
-}
-
 function onPath(name: string): string[] {
   return (process.env['PATH'] ?? '').split(delimiter).flatMap((dir) => (dir === '' ? [] : [join(dir, name)]));
 }
 
-async function isProgram(file: string): Promise<boolean> {
-  return await access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Builds into a folder of its own and renames, so that nobody ever starts half a program; the lock lets only one build at a time. */
-async function build(target: string, tell: (text: string) => void): Promise<void> {
-  const cache = cacheDir();
-  await mkdir(cache, { recursive: true });
-  const lock = new DatabaseSync(join(cache, 'lock.db'), { timeout: 15 * 60_000 });
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-    if (await isProgram(target)) return;
+async function build(cache: string, tell: (text: string) => void): Promise<string> {
+  return await builtOnce(cache, 'minio', async (gobin) => {
     tell(`building MinIO ${MINIO_VERSION} with Go; this takes some minutes, once`);
-    const gobin = await mkdtemp(join(cache, 'build-'));
-    try {
-      const env = { ...process.env, GOBIN: gobin };
-      await run('go', ['install', `github.com/minio/minio@${MINIO_VERSION}`], { env, maxBuffer: 64 * 1024 * 1024 });
-      await rename(join(gobin, 'minio'), target);
-    } finally {
-      await rm(gobin, { recursive: true, force: true });
-    }
-  } finally {
-    lock.close();
-  }
+    const env = { ...process.env, GOBIN: gobin };
+    await run('go', ['install', `github.com/minio/minio@${MINIO_VERSION}`], { env, maxBuffer: 64 * 1024 * 1024 });
+    return join(gobin, 'minio');
+  });
 }

@@ -23,11 +23,12 @@ export function startFerry(args: readonly string[], env: Readonly<Record<string,
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
+  // A chunk may end in the middle of a character.
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
   });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
