@@ -63,6 +63,9 @@ export function uploadStream(
   return Readable.from(exactly(body, size, at, broke), { objectMode: false, highWaterMark: 256 * 1024 });
 }
 
+/** S3 takes no chunk below 8 KiB but the last (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html). */
+const SMALLEST_CHUNK = 64 * 1024;
+
 async function* exactly(
   body: AsyncIterable<Uint8Array>,
   size: number,
@@ -70,21 +73,32 @@ async function* exactly(
   broke: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
   let seen = 0;
-  let held: Uint8Array | undefined;
+  let held: Uint8Array[] = [];
+  let waiting = 0;
   try {
     for await (const chunk of body) {
       seen += chunk.byteLength;
       if (seen > size)
         throw new StoreError({ ...at, kind: 'cut', why: `the body has more than the ${size} bytes announced` });
       // The last chunk goes only once the body has come to its end without an error: the server might else take it for whole.
-      if (held !== undefined) yield held;
-      held = chunk;
+      if (waiting >= SMALLEST_CHUNK) {
+        yield joined(held);
+        held = [];
+        waiting = 0;
+      }
+      held.push(chunk);
+      waiting += chunk.byteLength;
     }
     if (seen < size)
       throw new StoreError({ ...at, kind: 'cut', why: `the body has ${seen} bytes where ${size} were announced` });
-    if (held !== undefined) yield held;
+    if (waiting > 0) yield joined(held);
   } catch (error) {
     broke(error);
     await new Promise(() => undefined);
   }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/errors.ts';
 import { StoreError, type StoreErrorKind } from '../store.ts';
 
-/** Error codes of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html) and of MinIO. */
+/** Error codes of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), of MinIO and of versitygw. */
 const CODES: Readonly<Record<string, StoreErrorKind>> = {
   NoSuchKey: 'absent',
   NotFound: 'absent',
@@ -36,6 +36,9 @@ const CODES: Readonly<Record<string, StoreErrorKind>> = {
   XMinioParentIsObject: 'key',
   XMinioObjectExistsAsDirectory: 'key',
   ObjectExistsAsDirectory: 'key',
+  ObjectParentIsFile: 'key',
+  ExistingObjectIsDirectory: 'key',
+  DirectoryObjectContainsData: 'key',
   QuotaExceeded: 'full',
   XMinioStorageFull: 'full',
   // In GLACIER or DEEP_ARCHIVE, and not restored.
@@ -124,12 +127,15 @@ function archived(error: Error, store: string): string {
   return `it is archived${storageClass === undefined ? '' : ` (${storageClass})`}: restore it at ${store} first`;
 }
 
+/** What the SDK says of the answer of something that does not speak S3: a proxy, a web server that found no such page. */
+const NOT_XML = /^@aws-sdk XML parse error/;
+
 function whyOf(error: Error): string {
   const status = statusOf(error);
   const code = systemCode(error);
   // The SDK's hints to programmers come on further lines.
   const message = messageOf(error).split('\n')[0] ?? '';
-  const text = message === '' ? (code ?? error.name) : message;
+  const text = message === '' ? (code ?? error.name) : NOT_XML.test(message) ? 'the answer is no XML' : message;
   // Node goes on with a hint to its own options, which are not ferry's.
   if (isCertificateFault(error)) return `the server's certificate does not verify: ${text.split(';')[0]} (${code})`;
   return status === undefined ? text : `${error.name} (HTTP ${status}): ${text}`;
