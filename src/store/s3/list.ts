@@ -1,38 +1,60 @@
-import { type _Object, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { type _Object, ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import type { ListEntry, ListOptions } from '../store.ts';
 import { type Bucket, http } from './bucket.ts';
 import { revisionOf } from './facts.ts';
-import { decodeListed } from './keys.ts';
+import { decodeListed, REPLACEMENT } from './keys.ts';
+import { Legible } from './legible.ts';
 
 /** All objects of the bucket below the store's prefix, page by page. */
 export async function* listBucket(bucket: Bucket, options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
   const { prefix = '', after } = options;
-  let token: string | undefined;
-  do {
-    const input = {
-      Bucket: bucket.name,
-      Prefix: bucket.prefix + prefix,
-      EncodingType: 'url' as const,
-      ...(token === undefined ? {} : { ContinuationToken: token }),
-      ...(after === undefined || token !== undefined ? {} : { StartAfter: bucket.prefix + after }),
-    };
-    const page = await bucket.send('list', undefined, () =>
+  const legible = new Legible(bucket, options);
+  let next: Next | undefined = after === undefined ? {} : { StartAfter: bucket.prefix + after };
+  while (next !== undefined) {
+    const input = { Bucket: bucket.name, Prefix: bucket.prefix + prefix, EncodingType: 'url' as const, ...next };
+    const page: ListObjectsV2CommandOutput = await bucket.send('list', undefined, () =>
       bucket.client.send(new ListObjectsV2Command(input), http(options)),
     );
     // Not every server encodes when asked to; it then does not say that it did.
     const encoded = page.EncodingType === 'url';
-    yield (page.Contents ?? []).flatMap((item) => entryOf(bucket, item, encoded));
-    token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-    if (page.IsTruncated === true && (token === undefined || token === '')) {
-      throw bucket.error('other', 'list', undefined, 'the server says that there is more but not where it goes on');
-    }
-  } while (token !== undefined);
+    const listed = (page.Contents ?? []).flatMap((item) => entryOf(bucket, item, encoded));
+    const entries = encoded ? listed : await legible.page(listed);
+    yield entries;
+    next = page.IsTruncated === true ? onward(bucket, page.NextContinuationToken, encoded, entries) : undefined;
+  }
+}
+
+interface Next {
+  readonly ContinuationToken?: string;
+  readonly StartAfter?: string;
+}
+
+/** Where a listing goes on. A token that is a key which XML has bent would skip what sorts up to it. */
+function onward(bucket: Bucket, token: string | undefined, encoded: boolean, entries: readonly ListEntry[]): Next {
+  if (token === undefined || token === '')
+    throw bucket.error('other', 'list', undefined, 'the server says that there is more but not where it goes on');
+  if (encoded || !token.includes(REPLACEMENT)) return { ContinuationToken: token };
+  const last = entries.findLast((entry) => entry.unusable === undefined);
+  if (last !== undefined) return { StartAfter: bucket.prefix + last.key };
+  const why = 'the server does not encode keys, and a whole page of them holds characters that XML cannot carry';
+  throw bucket.error('other', 'list', undefined, why);
 }
 
 function entryOf(bucket: Bucket, item: _Object, encoded: boolean): ListEntry[] {
-  const key = (encoded ? decodeListed(item.Key ?? '') : (item.Key ?? '')).slice(bucket.prefix.length);
+  // Not even a blank: the parser of XML gives nothing for a key of blanks and line feeds.
+  const name = encoded ? decoded(bucket, item.Key ?? '') : item.Key || REPLACEMENT;
+  const key = name.slice(bucket.prefix.length);
   if (key === '') return nameless(item);
   return [{ key, size: item.Size ?? 0, revision: revisionOf(item.ETag), modified: item.LastModified?.getTime() ?? 0 }];
+}
+
+function decoded(bucket: Bucket, text: string): string {
+  try {
+    return decodeListed(text);
+  } catch (error) {
+    const why = `the server says that it encodes keys, but ${JSON.stringify(text)} is no encoded one`;
+    throw bucket.error('other', 'list', undefined, why, error);
+  }
 }
 
 /** An object whose key is the store's prefix itself has none in this store. Empty, it is what consoles make of a folder. */

@@ -21,6 +21,7 @@ import {
 import { attributeInput } from './attributes.ts';
 import { type Bucket, http } from './bucket.ts';
 import { headOf } from './facts.ts';
+import { decodeListed } from './keys.ts';
 import { S3PartCopies } from './part-copies.ts';
 import { spareNull } from './versioning.ts';
 
@@ -154,10 +155,11 @@ export class S3Parts implements PartStore {
   async uploads(key: string, options: CallOptions = {}): Promise<readonly Upload[]> {
     const { Bucket, Key } = this.#in.named(key);
     // Asked for by the exact key: MinIO knows no other prefix.
-    const command = new ListMultipartUploadsCommand({ Bucket, Prefix: Key });
+    const command = new ListMultipartUploadsCommand({ Bucket, Prefix: Key, EncodingType: 'url' });
     const page = await this.#in.send('list uploads', key, () => this.#in.client.send(command, http(options)));
+    const isMine = (text = ''): boolean => (page.EncodingType === 'url' ? decodeListed(text) : text) === Key;
     return (page.Uploads ?? []).flatMap(({ Key: found, UploadId, Initiated }) =>
-      found === Key && UploadId !== undefined ? [{ key, id: UploadId, begun: Initiated?.getTime() ?? 0 }] : [],
+      isMine(found) && UploadId !== undefined ? [{ key, id: UploadId, begun: Initiated?.getTime() ?? 0 }] : [],
     );
   }
 
