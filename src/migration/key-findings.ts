@@ -1,6 +1,6 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Plan, StoreSpec } from '../plan/types.ts';
-import type { HazardRule } from './key-hazards.ts';
+import { HAZARD_NAMES, HAZARD_RULES, type HazardRule } from './key-hazards.ts';
 import { NEEDED } from './probe.ts';
 import type { PartitionSurvey, Survey } from './survey.ts';
 
@@ -25,21 +25,24 @@ export function keyFindings(plan: Plan, found: Survey, ledger: Ledger | undefine
 function ofPartition(plan: Plan, partition: PartitionSurvey, index: number, ledger: Ledger | undefined): KeyFinding[] {
   const { to, hazards, hazardSample } = partition;
   if (plan.stores[to]?.type !== 's3') return [];
-  const facts = [
-    { rule: 'key-under-key', count: hazards.keyUnderKey, sample: hazardSample.keyUnderKey },
-    { rule: 'leading-slash', count: hazards.leadingSlash, sample: hazardSample.leadingSlash },
-  ] as const;
-  return facts.flatMap(({ rule, count, sample }): KeyFinding[] => {
+  return HAZARD_RULES.flatMap((rule): KeyFinding[] => {
+    const [count, sample] = [hazards[HAZARD_NAMES[rule]], hazardSample[HAZARD_NAMES[rule]]];
     const able = ledger?.probes.result(to, NEEDED[rule]);
     if (count === 0 || able === true) return [];
-    const what = rule === 'key-under-key' ? 'lie under the key of another object' : 'begin with a slash';
-    const message = `${count} keys of ${partition.name} ${what}, such as ${JSON.stringify(sample)}: ${fate(rule, to, able)}`;
+    const message = `${count} keys of ${partition.name} ${TELL[rule].what}, such as ${JSON.stringify(sample)}: ${fate(rule, to, able)}`;
     return [{ rule, severity: able === false ? 'error' : 'warning', subject: `partitions[${index}]`, message }];
   });
 }
 
+const TELL: Readonly<Record<HazardRule, { readonly what: string; readonly fault: string }>> = {
+  'key-under-key': { what: 'lie under the key of another object', fault: 'hides such keys from its listings' },
+  'leading-slash': { what: 'begin with a slash', fault: 'drops the slash' },
+  'empty-segment': { what: 'have two slashes in a row', fault: 'refuses such keys or makes one slash of them' },
+  'dot-segment': { what: 'have a segment "." or ".."', fault: 'refuses such keys or resolves them as paths' },
+};
+
 function fate(rule: HazardRule, to: string, able: boolean | undefined): string {
-  const fault = rule === 'key-under-key' ? 'hides such keys from its listings' : 'drops the slash';
+  const { fault } = TELL[rule];
   return able === false
     ? `${to} ${fault}, and \`run\` leaves them at the source as failed; send them to a store that keeps them, or exclude them`
     : `some servers do not keep them apart, and whether ${to} ${fault} is not known yet; \`run\` tries it first, and where it does, leaves them at the source as failed`;

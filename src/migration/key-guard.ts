@@ -6,10 +6,14 @@ import type { ObjectRow } from '../ledger/rows.ts';
 import type { Plan } from '../plan/types.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import type { StepContext } from './context.ts';
-import { aliasOf, ancestorsOf, type HazardRule, KeyHazards } from './key-hazards.ts';
+import { type AliasRule, aliasesOf, ancestorsOf, HAZARD_RULES, type HazardRule, KeyHazards } from './key-hazards.ts';
 import { keyCapability, NEEDED } from './probe.ts';
 
-const RULES: readonly HazardRule[] = ['key-under-key', 'leading-slash'];
+const WHAT: Readonly<Record<AliasRule, string>> = {
+  'leading-slash': 'a leading slash',
+  'empty-segment': 'two slashes in a row',
+  'dot-segment': 'a segment "." or ".."',
+};
 
 const PAGE = 10_000;
 
@@ -38,10 +42,10 @@ export async function withKeyGuard(context: StepContext, ledger: Ledger): Promis
 /** The rules under which keys must not be written to a centre. */
 async function unableTo(context: StepContext, ledger: Ledger, store: Store): Promise<Set<HazardRule>> {
   const unable = new Set<HazardRule>();
-  const unknown = RULES.filter((rule) => ledger.probes.result(store.name, NEEDED[rule]) === undefined);
+  const unknown = HAZARD_RULES.filter((rule) => ledger.probes.result(store.name, NEEDED[rule]) === undefined);
   const nothingToWrite = unknown.length === 0 || ledger.queries.count(['planned', ...UNRESOLVED]) === 0;
   const met = nothingToWrite ? new Set() : await hazardsTo(context, ledger, store.name, unknown);
-  for (const rule of RULES) {
+  for (const rule of HAZARD_RULES) {
     const matters = met.has(rule) || !unknown.includes(rule);
     if (matters && !(await keyCapability(store, ledger, NEEDED[rule], context.signal))) unable.add(rule);
   }
@@ -126,9 +130,9 @@ class CentreGuard {
 
   async why({ key }: ObjectRow): Promise<string | undefined> {
     const { store, unable } = this.#work;
-    const alias = aliasOf(key);
-    if (alias !== undefined && unable.has('leading-slash')) {
-      return `${store.name} does not keep a leading slash: it would take this key for ${JSON.stringify(alias)}; nothing was written`;
+    const alias = aliasesOf(key).find(({ rule }) => unable.has(rule));
+    if (alias !== undefined) {
+      return `${store.name} does not keep ${WHAT[alias.rule]}: it refuses this key or takes it for ${JSON.stringify(alias.other)}; nothing was written`;
     }
     if (!unable.has('key-under-key')) return undefined;
     const above = this.#plannedAbove(key) ?? (await this.#objectAbove(key));

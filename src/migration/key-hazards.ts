@@ -1,7 +1,8 @@
 /**
  * A key that not every store keeps apart from another one:
  * - `key-under-key`: `key` lies below `other`, which is an object too (`p/q/r` below `p/q`); some servers then hide it from every listing
- * - `leading-slash`: some servers take `key` for `other`, the same without its leading slashes
+ * - `leading-slash`, `empty-segment`, `dot-segment`: some servers take `key` for `other`, the same without its leading slashes, with
+ *   one slash for several (`a//b`), or with its segments `.` and `..` resolved as in a path
  */
 export interface KeyHazard {
   readonly rule: HazardRule;
@@ -9,7 +10,21 @@ export interface KeyHazard {
   readonly other: string;
 }
 
-export type HazardRule = 'key-under-key' | 'leading-slash';
+export type HazardRule = 'key-under-key' | AliasRule;
+export type AliasRule = 'leading-slash' | 'empty-segment' | 'dot-segment';
+
+/** How plan documents call the rules. */
+export const HAZARD_NAMES = {
+  'key-under-key': 'keyUnderKey',
+  'leading-slash': 'leadingSlash',
+  'empty-segment': 'emptySegment',
+  'dot-segment': 'dotSegment',
+} as const satisfies Record<HazardRule, string>;
+
+export const HAZARD_RULES = Object.keys(HAZARD_NAMES) as readonly HazardRule[];
+
+/** Keys by hazard. */
+export type ByHazard<T> = { [K in (typeof HAZARD_NAMES)[HazardRule]]: T };
 
 /**
  * Finds hazards in keys that come in UTF-8 order. Held are only the keys that the current one begins with: `p/q-x` sorts between
@@ -25,8 +40,7 @@ export class KeyHazards {
     const found: KeyHazard[] = [];
     const ancestor = begins.findLast((begin) => isUnder(key, begin));
     if (ancestor !== undefined) found.push({ rule: 'key-under-key', key, other: ancestor });
-    const alias = aliasOf(key);
-    if (alias !== undefined) found.push({ rule: 'leading-slash', key, other: alias });
+    for (const alias of aliasesOf(key)) found.push({ ...alias, key });
     if (begins.at(-1) !== key) begins.push(key);
     return found;
   }
@@ -47,7 +61,21 @@ export function ancestorsOf(key: string): string[] {
   return found;
 }
 
-/** What a server that drops leading slashes takes the key for; `undefined` where it has none. */
-export function aliasOf(key: string): string | undefined {
-  return key.startsWith('/') ? key.replace(/^\/+/, '') : undefined;
+/** What servers that treat keys as paths take the key for; none for most keys. */
+export function aliasesOf(key: string): { readonly rule: AliasRule; readonly other: string }[] {
+  const found: { readonly rule: AliasRule; readonly other: string }[] = [];
+  if (key.startsWith('/')) found.push({ rule: 'leading-slash', other: key.replace(/^\/+/, '') });
+  if (/[^/]\/\//.test(key)) found.push({ rule: 'empty-segment', other: key.replace(/(?<=[^/])\/+/g, '/') });
+  if (/(^|\/)\.\.?(\/|$)/.test(key)) found.push({ rule: 'dot-segment', other: resolved(key) });
+  return found;
+}
+
+/** RFC 3986, section 5.2.4, and no slash at the end where a dot stood. */
+function resolved(key: string): string {
+  const segments: string[] = [];
+  for (const segment of key.split('/')) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '.') segments.push(segment);
+  }
+  return segments.join('/');
 }

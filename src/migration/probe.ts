@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { sha256Hex } from '../base/digest.ts';
 import { FerryError } from '../base/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Finish } from '../plan/types.ts';
@@ -7,11 +8,11 @@ import type { StepContext } from './context.ts';
 import type { HazardRule } from './key-hazards.ts';
 
 /** What safety rests on and what not every server does, whatever its documentation says. */
-export type Capability = 'create-if-absent' | 'replace-if-unchanged';
+export type Capability = 'create-if-absent' | 'replace-if-unchanged' | 'checks-digest';
 
 /**
- * Makes sure, by trying, that each store does what the run relies on: centres refuse to overwrite, and sources that are to be
- * emptied refuse a swap over a newer object. The results are in the ledger; a store is asked once.
+ * Makes sure, by trying, that each store does what the run relies on: centres refuse to overwrite, and, where their word is to be
+ * taken for what they hold, bytes of another digest; sources that are to be emptied refuse a swap over a newer object. The results are in the ledger; a store is asked once.
  *
  * @throws FerryError `refused` naming the store that does not.
  */
@@ -19,6 +20,7 @@ export async function requireCapabilities(context: StepContext, ledger: Ledger, 
   const { plan } = context;
   for (const name of new Set(plan.partitions.map((partition) => partition.to))) {
     await requireOne(context, ledger, name, 'create-if-absent');
+    if (plan.verify === 'attested') await requireOne(context, ledger, name, 'checks-digest');
   }
   if (until !== 'tombstoned') return;
   for (const name of new Set(plan.partitions.map((partition) => partition.from))) {
@@ -37,15 +39,30 @@ async function requireOne(context: StepContext, ledger: Ledger, name: string, ca
   if (able) return;
   throw new FerryError({
     fault: 'refused',
-    op: capability === 'create-if-absent' ? 'write to the centre' : 'empty the legacy store',
     subject: name,
-    why:
-      capability === 'create-if-absent'
-        ? 'the server overwrites an object although it was told not to (PUT with If-None-Match: *)'
-        : 'the server replaces an object although it has changed (PUT with If-Match)',
-    hint: 'nothing was moved; use a server that honours conditional writes',
+    ...REFUSED[capability],
   });
 }
+
+const CONDITIONAL = 'nothing was moved; use a server that honours conditional writes';
+
+const REFUSED: Readonly<Record<Capability, { readonly op: string; readonly why: string; readonly hint: string }>> = {
+  'create-if-absent': {
+    op: 'write to the centre',
+    why: 'the server overwrites an object although it was told not to (PUT with If-None-Match: *)',
+    hint: CONDITIONAL,
+  },
+  'replace-if-unchanged': {
+    op: 'empty the legacy store',
+    why: 'the server replaces an object although it has changed (PUT with If-Match)',
+    hint: CONDITIONAL,
+  },
+  'checks-digest': {
+    op: 'rely on what the centre attests',
+    why: 'the server takes bytes that are not of the SHA-256 sent with them, so its word for a SHA-256 proves nothing',
+    hint: 'nothing was moved; use verify: readback',
+  },
+};
 
 /** What the keys of ferry's own trial objects begin with; a UUID follows. */
 export const PROBE_PREFIX = '.ferry-probe-';
@@ -63,6 +80,7 @@ export const REMOVE_MS = 10_000;
 /** Tries one capability on an object of ferry's own, which is removed again. */
 async function probe(store: Store, capability: Capability, signal: AbortSignal): Promise<boolean> {
   const key = PROBE_PREFIX + randomUUID();
+  if (capability === 'checks-digest') return await probeDigest(store, key, signal);
   const first = await store.create(key, bytes('first'), { size: 5, signal });
   let revision = first.revision;
   try {
@@ -73,13 +91,26 @@ async function probe(store: Store, capability: Capability, signal: AbortSignal):
     }
     revision = (await store.replace(key, revision, bytes('second'), { size: 6, signal })).head.revision;
     const stale = await refusedBy(
-      async () => (await store.replace(key, first.revision, bytes('third'), { size: 5, signal })).head,
+      async () =>
+        (await store.replace(key, first.revision, bytes('third'), { size: 5, signal, serverChecks: true })).head,
     );
     if (stale !== undefined) revision = stale;
     return stale === undefined;
   } finally {
     // Also when the run ends at once: it would else leave an object behind in someone's bucket.
     await store.remove(key, revision, { signal: AbortSignal.timeout(REMOVE_MS) });
+  }
+}
+
+async function probeDigest(store: Store, key: string, signal: AbortSignal): Promise<boolean> {
+  const sha256 = sha256Hex(bytes('other'));
+  try {
+    const { revision } = await store.create(key, bytes('first'), { size: 5, sha256, signal });
+    await store.remove(key, revision, { signal: AbortSignal.timeout(REMOVE_MS) });
+    return false;
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'digest') return true;
+    throw error;
   }
 }
 
@@ -98,12 +129,14 @@ function bytes(text: string): Uint8Array {
 }
 
 /** What a server does with keys that another store may hold. Asked of a store only where such keys are, or by who asks for it. */
-export type KeyCapability = 'lists-key-under-key' | 'keeps-leading-slash';
+export type KeyCapability = 'lists-key-under-key' | 'keeps-leading-slash' | 'keeps-empty-segment' | 'keeps-dot-segment';
 
 /** What a store must be able to, so that keys with this hazard can be written to it. */
 export const NEEDED: Readonly<Record<HazardRule, KeyCapability>> = {
   'key-under-key': 'lists-key-under-key',
   'leading-slash': 'keeps-leading-slash',
+  'empty-segment': 'keeps-empty-segment',
+  'dot-segment': 'keeps-dot-segment',
 };
 
 /** Whether a bucket keeps such keys: what the ledger knows, else what a try shows, which the ledger then knows. */
@@ -123,9 +156,7 @@ export async function keyCapability(
 /** Tries one capability on objects of ferry's own, which are removed again, however the try ends. */
 export async function probeKeys(store: Store, capability: KeyCapability, signal: AbortSignal): Promise<boolean> {
   const name = `.ferry-probe-${randomUUID()}`;
-  // In the order in which they are removed: a key under another one is hidden until that one is gone.
-  const keys = capability === 'lists-key-under-key' ? [`${name}/p`, `${name}/p/q`] : [`/${name}`, name];
-  const put = capability === 'lists-key-under-key' ? keys : keys.slice(0, 1);
+  const { put, alias } = trialKeys(capability, name);
   try {
     for (const key of put) {
       if (!(await takes(store, key, signal))) return false;
@@ -135,9 +166,31 @@ export async function probeKeys(store: Store, capability: KeyCapability, signal:
       for await (const page of store.list({ prefix, signal })) for (const entry of page) shown.add(entry.key);
     }
     if (!put.every((key) => shown.has(key))) return false;
-    return capability === 'lists-key-under-key' || (await store.head(name, { signal })) === undefined;
+    for (const key of alias) {
+      if ((await store.head(key, { signal })) !== undefined) return false;
+    }
+    return true;
   } finally {
-    await removeProbes(store, keys);
+    await removeProbes(store, [...put, ...alias]);
+  }
+}
+
+/** Keys to put, and those that a server which mixes them up takes them for. */
+function trialKeys(capability: KeyCapability, name: string): { readonly put: string[]; readonly alias: string[] } {
+  switch (capability) {
+    case 'lists-key-under-key':
+      // In the order in which they are removed: a key under another one is hidden until that one is gone.
+      return { put: [`${name}/p`, `${name}/p/q`], alias: [] };
+    case 'keeps-leading-slash':
+      return { put: [`/${name}`], alias: [name] };
+    case 'keeps-empty-segment':
+      return { put: [`${name}//p`], alias: [`${name}/p`] };
+    case 'keeps-dot-segment':
+      // Each by itself: a server may resolve the one and refuse the other.
+      return {
+        put: [`${name}/./p`, `${name}/q/../r`, `${name}/s/.`],
+        alias: ['p', 'r', 's'].map((at) => `${name}/${at}`),
+      };
   }
 }
 

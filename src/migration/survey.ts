@@ -9,7 +9,7 @@ import { canLose, mayCarry } from './fidelity.ts';
 import { partitionMovesHistory } from './history.ts';
 import { historyIn, judgeHistory } from './history-standing.ts';
 import { Counter } from './inventory.ts';
-import { aliasOf, ancestorsOf, type HazardRule, KeyHazards } from './key-hazards.ts';
+import { aliasesOf, ancestorsOf, type ByHazard, HAZARD_NAMES, type HazardRule, KeyHazards } from './key-hazards.ts';
 import { listRouted } from './listing.ts';
 import { judge, type Standing } from './standing.ts';
 import { countLosses, type LossCount, type LossQuestion } from './survey-losses.ts';
@@ -35,8 +35,8 @@ export interface PartitionSurvey {
   /** What histories hold that move whole: versions and delete markers of all keys, and their bytes. All zero where none does. */
   readonly history: { versions: number; deleteMarkers: number; bytes: number };
   /** Keys that not every store keeps apart from others, and one of each. */
-  readonly hazards: { keyUnderKey: number; leadingSlash: number };
-  readonly hazardSample: { keyUnderKey?: string; leadingSlash?: string };
+  readonly hazards: ByHazard<number>;
+  readonly hazardSample: Partial<ByHazard<string>>;
 }
 
 export interface Survey {
@@ -80,7 +80,7 @@ export async function survey(work: SurveyWork, seen: (entries: number) => void =
       losses: {},
       held: 0,
       history: { versions: 0, deleteMarkers: 0, bytes: 0 },
-      hazards: { keyUnderKey: 0, leadingSlash: 0 },
+      hazards: { keyUnderKey: 0, leadingSlash: 0, emptySegment: 0, dotSegment: 0 },
       hazardSample: {},
     })),
     unassigned: { objects: 0, bytes: 0, sample: [] },
@@ -166,7 +166,7 @@ function hazardsOfListed(seen: Map<string, KeyHazards>, centre: string, key: str
 }
 
 async function hazardsOfUnlisted(work: SurveyWork, source: Store, centre: string, key: string): Promise<HazardRule[]> {
-  const rules: HazardRule[] = aliasOf(key) === undefined ? [] : ['leading-slash'];
+  const rules: HazardRule[] = aliasesOf(key).map(({ rule }) => rule);
   for (const other of ancestorsOf(key)) {
     const route = work.router.route(source.name, other);
     if (route.to !== 'partition' || work.plan.partitions[route.index]?.to !== centre) continue;
@@ -177,7 +177,7 @@ async function hazardsOfUnlisted(work: SurveyWork, source: Store, centre: string
 
 function countHazards({ hazards, hazardSample }: PartitionSurvey, key: string, rules: readonly HazardRule[]): void {
   for (const rule of rules) {
-    const name = rule === 'key-under-key' ? 'keyUnderKey' : 'leadingSlash';
+    const name = HAZARD_NAMES[rule];
     hazards[name] += 1;
     hazardSample[name] ??= key;
   }

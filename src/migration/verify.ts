@@ -3,6 +3,7 @@ import { type ObjectHead, type Store, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
 import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { refusedDifference } from './fidelity.ts';
+import { hiddenFromListings } from './hidden.ts';
 import { movesHistory } from './history.ts';
 import { verifyHistory } from './verify-history.ts';
 
@@ -30,7 +31,7 @@ async function prove(context: StepContext, row: ObjectRow, centre: Store): Promi
 
 async function readBack(context: StepContext, row: ObjectRow, centre: Store): Promise<Outcome> {
   const there = await digestOfObject(centre, row.key, { signal: context.signal });
-  if (there.sha256 === row.sha256 && there.size === row.size) return verified(context, row, there.head);
+  if (there.sha256 === row.sha256 && there.size === row.size) return await verified(context, row, there.head);
   return disagrees(
     `the centre gives back ${there.size} bytes with SHA-256 ${there.sha256}; ${row.size} with ${row.sha256} were copied`,
   );
@@ -41,19 +42,22 @@ async function attested(context: StepContext, row: ObjectRow, centre: Store): Pr
   if (head === undefined) return disagrees('the copy has vanished from the centre');
   if (head.size !== row.size) return disagrees(`the centre has ${head.size} bytes; ${row.size} were copied`);
   if (head.sha256 === undefined && head.composite !== undefined && row.composite !== undefined) {
-    if (head.composite === row.composite) return verified(context, row, head);
+    if (head.composite === row.composite) return await verified(context, row, head);
     return disagrees(`the centre attests the composite SHA-256 ${head.composite}; ${row.composite} was copied`);
   }
   if (head.sha256 === undefined) {
     return unresolved('unverifiable', `${centre.name} keeps no SHA-256 of this object; use verify: readback`);
   }
-  if (head.sha256 === row.sha256) return verified(context, row, head);
+  if (head.sha256 === row.sha256) return await verified(context, row, head);
   return disagrees(`the centre attests SHA-256 ${head.sha256}; ${row.sha256} was copied`);
 }
 
 /** The bytes are proven; what the object carries beside them, and how it lies there, is still to be. */
-function verified(context: StepContext, row: ObjectRow, head: ObjectHead): Outcome {
-  const refused = refusedDifference(context, row, head.attributes) ?? unencrypted(context, row, head);
+async function verified(context: StepContext, row: ObjectRow, head: ObjectHead): Promise<Outcome> {
+  const refused =
+    refusedDifference(context, row, head.attributes) ??
+    unencrypted(context, row, head) ??
+    (await hiddenFromListings(context, row));
   return refused ?? { to: 'verified', change: { centreRevision: head.revision, reason: null, integrity: false } };
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareUtf8 } from '../../src/base/order.ts';
-import { aliasOf, ancestorsOf, KeyHazards } from '../../src/migration/key-hazards.ts';
+import { aliasesOf, ancestorsOf, KeyHazards } from '../../src/migration/key-hazards.ts';
 
 const found = (keys: readonly string[]): string[] => {
   const hazards = new KeyHazards();
@@ -18,6 +18,9 @@ const oracle = (keys: readonly string[]): string[] =>
     return [
       ...(longest === undefined ? [] : [`key-under-key ${key} ${longest}`]),
       ...(key[0] === '/' ? [`leading-slash ${key} ${key.split(/^\/+/)[1] ?? ''}`] : []),
+      ...(key.slice(key.search(/[^/]/) + 1).includes('//') && /[^/]/.test(key)
+        ? [`empty-segment ${key} ${/^\/*/.exec(key)?.[0]}${key.replace(/^\/+/, '').split(/\/+/).join('/')}`]
+        : []),
     ];
   });
 
@@ -36,6 +39,17 @@ describe('hazards in a stream of keys', () => {
       'leading-slash //x x',
       'leading-slash /lead lead',
     ]);
+  });
+
+  it('tells what a server that takes keys for paths would take them for', () => {
+    const aliases = (key: string) => aliasesOf(key).map(({ rule, other }) => `${rule} ${other}`);
+    expect(aliases('a//b///c')).toEqual(['empty-segment a/b/c']);
+    expect(aliases('d//')).toEqual(['empty-segment d/']);
+    expect(aliases('a/./b')).toEqual(['dot-segment a/b']);
+    expect(aliases('a/x/../b/.')).toEqual(['dot-segment a/b']);
+    expect(aliases('..')).toEqual(['dot-segment ']);
+    expect(aliases('/a//..')).toEqual(['leading-slash a//..', 'empty-segment /a/..', 'dot-segment /a']);
+    for (const key of ['.hidden', 'a..b', '...', 'a/', 'a./b', 'a/.b/c', 'https:/x']) expect(aliases(key)).toEqual([]);
   });
 
   it('finds what comparing all pairs finds', () => {
@@ -58,6 +72,6 @@ describe('hazards in a stream of keys', () => {
     expect(ancestorsOf('a/b/c')).toEqual(['a', 'a/b']);
     expect(ancestorsOf('a/')).toEqual([]);
     expect(ancestorsOf('/a//b/')).toEqual(['/a']);
-    expect(aliasOf('a')).toBeUndefined();
+    expect(aliasesOf('a')).toEqual([]);
   });
 });

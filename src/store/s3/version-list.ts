@@ -8,7 +8,7 @@ import type { CallOptions, ListOptions } from '../store.ts';
 import type { KeyHistory, Version } from '../versions.ts';
 import { type Bucket, http } from './bucket.ts';
 import { revisionOf } from './facts.ts';
-import { decodeListed } from './keys.ts';
+import { BENT, decodeListed, REPLACEMENT } from './keys.ts';
 
 interface Listed extends Version {
   readonly key: string;
@@ -20,6 +20,8 @@ interface Page {
   readonly entries: readonly Listed[];
   /** Whether that order is sure: the SDK gives versions and markers apart, and two may bear the same time. */
   readonly ordered: boolean;
+  /** Whether each key is surely told as it is: else several could be taken for one. */
+  readonly legible: boolean;
 }
 
 interface Query extends CallOptions {
@@ -35,6 +37,7 @@ export async function* listHistories(bucket: Bucket, options: ListOptions): Asyn
   const query = { prefix: bucket.prefix + prefix, ...(signal === undefined ? {} : { signal }) };
   let open: KeyHistory | undefined;
   for await (const page of pages(bucket, after === undefined ? query : { ...query, after: bucket.prefix + after })) {
+    if (!page.legible) throw bucket.error('other', 'list versions', undefined, BENT);
     const done: KeyHistory[] = [];
     for (const entry of page.entries) {
       if (open !== undefined && open.key !== entry.key) {
@@ -74,7 +77,7 @@ async function newestFirst(
   bucket: Bucket,
   key: string,
   options: CallOptions & { readonly pageSize?: number },
-): Promise<Page> {
+): Promise<Omit<Page, 'legible'>> {
   const entries: Listed[] = [];
   let ordered = true;
   for await (const page of pages(bucket, { ...options, prefix: bucket.named(key).Key })) {
@@ -128,7 +131,8 @@ function pageOf(bucket: Bucket, output: ListObjectVersionsCommandOutput): Page {
   const encoded = output.EncodingType === 'url';
   const versions = (output.Versions ?? []).map((item) => listed(bucket, item, false, encoded));
   const markers = (output.DeleteMarkers ?? []).map((item) => listed(bucket, item, true, encoded));
-  return merged(versions, markers);
+  const legible = encoded || ![...versions, ...markers].some(({ key }) => key.includes(REPLACEMENT));
+  return { ...merged(versions, markers), legible };
 }
 
 function listed(bucket: Bucket, item: ObjectVersion & DeleteMarkerEntry, marker: boolean, encoded: boolean): Listed {
@@ -145,7 +149,7 @@ function listed(bucket: Bucket, item: ObjectVersion & DeleteMarkerEntry, marker:
 }
 
 /** Brings versions and markers of each key back into one order, by their times. */
-function merged(versions: readonly Listed[], markers: readonly Listed[]): Page {
+function merged(versions: readonly Listed[], markers: readonly Listed[]): Omit<Page, 'legible'> {
   if (markers.length === 0 || versions.length === 0) return { entries: [...versions, ...markers], ordered: true };
   const byKey = new Map<string, { versions: Listed[]; markers: Listed[] }>();
   for (const entry of [...versions, ...markers]) {
