@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { compareUtf8 } from '../../src/base/order.ts';
 import { FileStore } from '../../src/store/file/file-store.ts';
 import { type ListEntry, StoreError } from '../../src/store/store.ts';
+import { nearEscapes } from '../support/hostile-keys.ts';
 import { tempDir } from '../support/temp.ts';
 
 async function open(path = tempDir()): Promise<FileStore> {
@@ -31,41 +32,6 @@ async function contentOf(store: FileStore, key: string): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-const hostile = fc.oneof(
-  fc.constantFrom(
-    '',
-    '.',
-    '..',
-    '%',
-    '%-',
-    '%+',
-    '%2E',
-    '%25',
-    '%00',
-    '\0',
-    '.ferry-tmp',
-    '.ferry-held',
-    '%2Eferry-tmp',
-  ),
-  fc.string({
-    maxLength: 3,
-    unit: fc.constantFrom('a', '!', '0', '%', '.', '+', '-', '\0', '\n', '\\', 'é', '\u{1F600}', '\uFFFD'),
-  }),
-  // Around the length at which a name is cut, with characters of 1 to 4 bytes at the cut.
-  fc
-    .tuple(
-      fc.integer({ min: 244, max: 258 }),
-      fc.constantFrom('', 'é', '漢', '\u{1F600}', '%', '%+', '%-', '.', '..', '!', 'z', '\0'),
-      fc.constantFrom('', 'x', '!', '.'),
-    )
-    .map(([length, middle, end]) => 'n'.repeat(length) + middle + end),
-  fc.constantFrom('%'.repeat(300), 'é'.repeat(400), '\u{1F600}'.repeat(130)),
-);
-const key = fc
-  .array(hostile, { minLength: 1, maxLength: 4 })
-  .map((segments) => segments.join('/'))
-  .filter((text) => text !== '' && text.isWellFormed() && Buffer.byteLength(text) <= 1_024);
-
 /** Leaves out what lies beside a key below it: the one thing that no naming without a memory can hold. */
 function withoutPairs(keys: readonly string[]): string[] {
   const folders = new Set(keys.flatMap((text) => [...text.matchAll(/\//g)].map(({ index }) => text.slice(0, index))));
@@ -74,7 +40,7 @@ function withoutPairs(keys: readonly string[]): string[] {
 
 describe('a file store that escapes', () => {
   it('holds 500 hostile keys and lists them as they were put', async () => {
-    const keys = withoutPairs([...new Set(fc.sample(key, { numRuns: 900, seed: 7 }))]).slice(0, 500);
+    const keys = withoutPairs([...new Set(fc.sample(nearEscapes, { numRuns: 900, seed: 7 }))]).slice(0, 500);
     expect(keys.length).toBe(500);
     const store = await open();
     for (const text of keys) await put(store, text);
@@ -94,7 +60,7 @@ describe('a file store that escapes', () => {
 
   it('keeps any few keys apart and in order', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(key, { minLength: 1, maxLength: 12 }), async (some) => {
+      fc.asyncProperty(fc.uniqueArray(nearEscapes, { minLength: 1, maxLength: 12 }), async (some) => {
         const keys = withoutPairs(some);
         const store = await open();
         for (const text of keys) await put(store, text);
