@@ -1,5 +1,6 @@
 import type { AttributeName } from '../base/attribute-names.ts';
 import type { ObjectLock } from './object-lock.ts';
+import type { ProbeStore } from './probes.ts';
 import type { VersionStore } from './versions.ts';
 
 /**
@@ -32,6 +33,8 @@ export interface Store {
   readonly parts?: PartStore | undefined;
   /** Where the store keeps histories; known from `open` on. */
   readonly versions?: VersionStore | undefined;
+  /** What shows what the store does beyond the rest of this port; for `doctor`. */
+  readonly probes?: ProbeStore | undefined;
   /**
    * What a store on the same server needs to copy out of this one by itself, where this adapter can be copied from. Only the adapter
    * that gave it knows what it is (`PartCopies.able`); who wraps a store hands it on as it is.

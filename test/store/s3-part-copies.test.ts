@@ -144,7 +144,15 @@ describe('whether a server can copy out of a store', () => {
     expect(await able({ endpoint: undefined }, onAws)).toBe(true);
     expect(await able({ endpoint: undefined, region: 'eu-north-1' }, onAws)).toBe(false);
     expect(partsOf(centre).copies.able(atVersion(await open(spec), 'v1')), 'it would copy the newest').toBe(false);
-    const folder = { type: 'file', name: 'f', jurisdiction: 'NO', path: tempDir(), keys: 'refuse', links: 'refuse', xattrs: 'ignore' } as const;
+    const folder = {
+      type: 'file',
+      name: 'f',
+      jurisdiction: 'NO',
+      path: tempDir(),
+      keys: 'refuse',
+      links: 'refuse',
+      xattrs: 'ignore',
+    } as const;
     expect(partsOf(centre).copies.able(await makeStore(folder, {}))).toBe(false);
   });
 

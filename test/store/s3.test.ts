@@ -1,4 +1,10 @@
-import { ListMultipartUploadsCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import { FerryError } from '../../src/base/errors.ts';
 import { makeStore } from '../../src/store/open-store.ts';
@@ -105,6 +111,38 @@ describe('an s3 store', () => {
     const versions = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
     expect([versions.Versions ?? [], versions.DeleteMarkers ?? []]).toEqual([[], []]);
     expect((await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? []).toEqual([]);
+    await store.close();
+  });
+
+  it('leaves no delete marker on remove where versioning is suspended', async () => {
+    const bucket = await newBucket();
+    const client = minioClient();
+    const VersioningConfiguration = { Status: 'Suspended' as const };
+    await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+    const store = await open(bucket);
+    const head = await store.create('k', bytes('x'), { size: 1 });
+    await store.remove('k', head.revision);
+    const left = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
+    expect([left.Versions ?? [], left.DeleteMarkers ?? []]).toEqual([[], []]);
+    await store.close();
+  });
+
+  it('tidies up all that is at a key of its own, and nothing beside it', async () => {
+    const bucket = await newBucket({ versioned: true });
+    const store = await open(bucket, 'pre/');
+    const client = minioClient();
+    for (const Key of ['pre/k', 'pre/k', 'pre/kk', 'k']) {
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'x' }));
+    }
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'pre/k' }));
+    await store.parts?.begin('k', {});
+    await store.parts?.begin('kk', {});
+    await store.probes?.tidy('k');
+    const left = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }));
+    expect((left.Versions ?? []).map(({ Key }) => Key)).toEqual(['k', 'pre/kk']);
+    expect(left.DeleteMarkers ?? []).toEqual([]);
+    expect(await store.parts?.uploads('k')).toEqual([]);
+    expect(await store.parts?.uploads('kk')).toHaveLength(1);
     await store.close();
   });
 

@@ -2,6 +2,7 @@ import { link, mkdir, realpath, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AttributeName } from '../../base/attribute-names.ts';
+import type { ProbeStore } from '../probes.ts';
 import {
   type Body,
   type CallOptions,
@@ -22,6 +23,7 @@ import { fileOf } from './keys.ts';
 import { listFiles } from './list.ts';
 import { ESCAPED, type Naming, PLAIN } from './names.ts';
 import { tellsPlaces } from './open.ts';
+import { FileProbes } from './probes.ts';
 import { readObject } from './read.ts';
 import { sameState, stateOfRevision } from './revision.ts';
 import { Scratch } from './scratch.ts';
@@ -46,6 +48,7 @@ export class FileStore implements Store {
   readonly kind = 'file';
   readonly location: string;
   readonly holds: ReadonlySet<AttributeName>;
+  readonly probes: ProbeStore;
   readonly #syncing = new FolderSync();
   readonly #naming: Naming;
   /** Symbolic links above the root are resolved at `open`; below it no folder is reached by one. */
@@ -65,6 +68,7 @@ export class FileStore implements Store {
     this.holds = new Set(kept.filter((attribute) => attribute !== undefined));
     this.#scratch = new Scratch(name, this.#view, this.#syncing, this.#naming);
     this.#swap = new Swap(name, this.#root, this.#scratch, this.#syncing);
+    this.probes = new FileProbes(this, () => ({ root: this.#root, scratch: this.#scratch }));
   }
 
   get #root(): string {

@@ -176,6 +176,13 @@ export class Scratch {
     return isExpected;
   }
 
+  /** An empty folder for trials, which the caller removes. */
+  async folder(): Promise<string> {
+    const folder = await this.#newName();
+    await mkdir(folder, { mode: 0o700 });
+    return folder;
+  }
+
   /** Removes what dead writers left, and puts back what they had only set aside. */
   async sweep(): Promise<void> {
     for (const name of await this.#names()) {
@@ -190,7 +197,7 @@ export class Scratch {
     try {
       await rmdir(this.#dir);
     } catch (error) {
-      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EROFS'].includes(codeOf(error) ?? '')) throw error;
+      if (!['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST', 'EROFS'].includes(codeOf(error) ?? '')) throw error;
     }
   }
 

@@ -1,6 +1,7 @@
 import { DeleteObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { ATTRIBUTE_NAMES, type AttributeName } from '../../base/attribute-names.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
+import type { ProbeStore } from '../probes.ts';
 import {
   type Body,
   type CallOptions,
@@ -23,6 +24,7 @@ import { tooLarge } from './file-attributes.ts';
 import { listBucket } from './list.ts';
 import { hasObjectLock } from './object-lock.ts';
 import { S3Parts } from './parts.ts';
+import { S3Probes } from './probes.ts';
 import { putObject } from './put.ts';
 import { readObject } from './read.ts';
 import { historyOf } from './version-list.ts';
@@ -35,6 +37,7 @@ export class S3Store implements Store {
   readonly kind = 's3';
   readonly location: string;
   readonly parts: PartStore;
+  readonly probes: ProbeStore;
   readonly copySource: Bucket;
   readonly holds = new Set<AttributeName>(ATTRIBUTE_NAMES.filter((name) => name !== 'objectLock'));
   readonly mayHold = new Set<AttributeName>();
@@ -49,6 +52,7 @@ export class S3Store implements Store {
     this.#in = new Bucket(spec, client, encryption);
     this.parts = new S3Parts(this.#in);
     this.copySource = this.#in;
+    this.probes = new S3Probes(this.#in, this.parts);
   }
 
   get versions(): VersionStore | undefined {
@@ -149,7 +153,9 @@ export class S3Store implements Store {
     );
     if (revisionOf(head.ETag) !== revision)
       throw this.#in.error('precondition', 'remove', key, 'it is another object by now');
-    const versions = head.VersionId === undefined ? [undefined] : await this.#versionIds(key, options);
+    // Where versioning is suspended, a DELETE that names no version would leave a marker.
+    const only = this.#in.versioning === 'suspended' ? 'null' : undefined;
+    const versions = head.VersionId === undefined ? [only] : await this.#versionIds(key, options);
     try {
       for (const version of versions) await this.#delete(key, version, options);
     } catch (error) {

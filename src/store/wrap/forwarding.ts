@@ -1,4 +1,5 @@
 import type { AttributeName } from '../../base/attribute-names.ts';
+import type { ProbeStore } from '../probes.ts';
 import type {
   Body,
   CallOptions,
@@ -42,6 +43,10 @@ export class ForwardingStore implements Store {
 
   get copySource(): object | undefined {
     return this.inner.copySource;
+  }
+
+  get probes(): ProbeStore | undefined {
+    return this.inner.probes;
   }
 
   constructor(inner: Store) {
