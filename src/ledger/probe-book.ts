@@ -14,21 +14,33 @@ export class ProbeBook {
     this.#clock = clock;
   }
 
-  /** `undefined` when it was never tried. */
+  /** `undefined` when it was never tried, or no try could tell. */
   result(store: string, capability: string): boolean | undefined {
     const row = this.#db
       .prepare('SELECT result FROM probe JOIN store ON store.id = probe.store WHERE store.name = ? AND capability = ?')
       .get(store, capability);
-    return row === undefined ? undefined : row['result'] === 'yes';
+    return row === undefined || row['result'] === 'unknown' ? undefined : row['result'] === 'yes';
   }
 
   record(store: string, capability: string, able: boolean): void {
+    this.#write(
+      store,
+      capability,
+      able ? 'yes' : 'no',
+      'UPDATE SET result = excluded.result, probed_at = excluded.probed_at',
+    );
+  }
+
+  /** That a try could not tell. What an earlier one has shown stays. */
+  recordUnknown(store: string, capability: string): void {
+    this.#write(store, capability, 'unknown', "UPDATE SET probed_at = excluded.probed_at WHERE result = 'unknown'");
+  }
+
+  #write(store: string, capability: string, result: string, onConflict: string): void {
     this.#writer.now(() => {
       this.#db
-        .prepare(`
-          INSERT INTO probe SELECT id, ?, ?, ? FROM store WHERE name = ?
-          ON CONFLICT DO UPDATE SET result = excluded.result, probed_at = excluded.probed_at`)
-        .run(capability, able ? 'yes' : 'no', this.#clock.now(), store);
+        .prepare(`INSERT INTO probe SELECT id, ?, ?, ? FROM store WHERE name = ? ON CONFLICT DO ${onConflict}`)
+        .run(capability, result, this.#clock.now(), store);
     });
   }
 }

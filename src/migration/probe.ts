@@ -3,7 +3,7 @@ import { sha256Hex } from '../base/digest.ts';
 import { FerryError } from '../base/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Finish } from '../plan/types.ts';
-import { type Store, StoreError } from '../store/store.ts';
+import { type ObjectHead, type Store, StoreError } from '../store/store.ts';
 import type { StepContext } from './context.ts';
 import type { HazardRule } from './key-hazards.ts';
 
@@ -36,32 +36,45 @@ async function requireOne(context: StepContext, ledger: Ledger, name: string, ca
   const known = ledger.probes.result(name, capability);
   const able = known ?? (await probe(store, capability, context.signal));
   if (known === undefined) ledger.probes.record(name, capability, able);
-  if (able) return;
+  const missing = able ? BESIDE[capability].find((one) => ledger.probes.result(name, one) === false) : capability;
+  if (missing === undefined) return;
   throw new FerryError({
     fault: 'refused',
     subject: name,
     ...REFUSED[capability],
+    why: WHY[missing],
   });
 }
 
-const CONDITIONAL = 'nothing was moved; use a server that honours conditional writes';
+const CONDITIONAL = 'nothing was moved; use a server that honours conditional writes (`ferry doctor` tries it again)';
 
-const REFUSED: Readonly<Record<Capability, { readonly op: string; readonly why: string; readonly hint: string }>> = {
-  'create-if-absent': {
-    op: 'write to the centre',
-    why: 'the server overwrites an object although it was told not to (PUT with If-None-Match: *)',
-    hint: CONDITIONAL,
-  },
-  'replace-if-unchanged': {
-    op: 'empty the legacy store',
-    why: 'the server replaces an object although it has changed (PUT with If-Match)',
-    hint: CONDITIONAL,
-  },
+const REFUSED: Readonly<Record<Capability, { readonly op: string; readonly hint: string }>> = {
+  'create-if-absent': { op: 'write to the centre', hint: CONDITIONAL },
+  'replace-if-unchanged': { op: 'empty the legacy store', hint: CONDITIONAL },
   'checks-digest': {
     op: 'rely on what the centre attests',
-    why: 'the server takes bytes that are not of the SHA-256 sent with them, so its word for a SHA-256 proves nothing',
     hint: 'nothing was moved; use verify: readback',
   },
+};
+
+/** What the same safety rests on, and only `doctor` tries: where it has shown that a store does not, that counts. */
+const BESIDE = {
+  'create-if-absent': ['create-if-absent-races', 'complete-if-absent'],
+  'replace-if-unchanged': ['complete-if-unchanged'],
+  'checks-digest': [],
+} as const satisfies Readonly<Record<Capability, readonly string[]>>;
+
+const WHY: Readonly<Record<Capability | (typeof BESIDE)[Capability][number], string>> = {
+  'create-if-absent': 'the server overwrites an object although it was told not to (PUT with If-None-Match: *)',
+  'create-if-absent-races':
+    'the server overwrites an object when several are created at once (PUT with If-None-Match: *)',
+  'complete-if-absent':
+    'the server overwrites an object although it was told not to (CompleteMultipartUpload with If-None-Match: *)',
+  'replace-if-unchanged': 'the server replaces an object although it has changed (PUT with If-Match)',
+  'complete-if-unchanged':
+    'the server replaces an object although it has changed (CompleteMultipartUpload with If-Match)',
+  'checks-digest':
+    'the server takes bytes that are not of the SHA-256 sent with them, so its word for a SHA-256 proves nothing',
 };
 
 /** What the keys of ferry's own trial objects begin with; a UUID follows. */
@@ -78,27 +91,50 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 export const REMOVE_MS = 10_000;
 
 /** Tries one capability on an object of ferry's own, which is removed again. */
-async function probe(store: Store, capability: Capability, signal: AbortSignal): Promise<boolean> {
-  const key = PROBE_PREFIX + randomUUID();
+export async function probe(
+  store: Store,
+  capability: Capability,
+  signal: AbortSignal,
+  key: string = PROBE_PREFIX + randomUUID(),
+): Promise<boolean> {
   if (capability === 'checks-digest') return await probeDigest(store, key, signal);
+  const raw = store.probes?.trials.get(capability);
+  if (raw === undefined) return await probeByPort(store, capability, signal, key);
+  try {
+    return (await raw(key, { signal })).result === 'yes';
+  } finally {
+    await store.probes?.tidy(key, { signal: AbortSignal.timeout(REMOVE_MS) });
+  }
+}
+
+async function probeByPort(store: Store, capability: Capability, signal: AbortSignal, key: string): Promise<boolean> {
   const first = await store.create(key, bytes('first'), { size: 5, signal });
   let revision = first.revision;
+  const kept: (string | undefined)[] = [];
+  const replaced = async (over: string, text: string): Promise<ObjectHead> => {
+    const done = await store.replace(key, over, bytes(text), { size: text.length, signal });
+    kept.unshift(done.kept);
+    return done.head;
+  };
   try {
     if (capability === 'create-if-absent') {
       const again = await refusedBy(() => store.create(key, bytes('other'), { size: 5, signal }));
       if (again !== undefined) revision = again;
       return again === undefined;
     }
-    revision = (await store.replace(key, revision, bytes('second'), { size: 6, signal })).head.revision;
-    const stale = await refusedBy(
-      async () =>
-        (await store.replace(key, first.revision, bytes('third'), { size: 5, signal, serverChecks: true })).head,
-    );
+    revision = (await replaced(revision, 'second')).revision;
+    const stale = await refusedBy(() => replaced(first.revision, 'third'));
     if (stale !== undefined) revision = stale;
     return stale === undefined;
   } finally {
     // Also when the run ends at once: it would else leave an object behind in someone's bucket.
-    await store.remove(key, revision, { signal: AbortSignal.timeout(REMOVE_MS) });
+    const removing = { signal: AbortSignal.timeout(REMOVE_MS) };
+    for (const token of kept) {
+      // Versions go with the key; what is kept under a name of its own would stay.
+      if (token === undefined || store.keptToken(key, revision) === undefined) continue;
+      revision = (await store.reinstate(key, revision, token, removing)).revision;
+    }
+    await store.remove(key, revision, removing);
   }
 }
 

@@ -259,3 +259,21 @@ function countRows(dir: string): { bytes: number; states: Partial<Record<State, 
   db.close();
   return { bytes, states };
 }
+
+describe('what stores were shown to do', () => {
+  it('is not forgotten when a later try could not tell', () => {
+    const ledger = Ledger.open(tempDir());
+    ledger.bind(routing);
+    const shown = (): boolean | undefined => ledger.probes.result('legacy', 'replace-if-unchanged');
+    expect(shown()).toBeUndefined();
+    ledger.probes.recordUnknown('legacy', 'replace-if-unchanged');
+    expect(shown()).toBeUndefined();
+    ledger.probes.record('legacy', 'replace-if-unchanged', false);
+    ledger.probes.recordUnknown('legacy', 'replace-if-unchanged');
+    expect(shown()).toBe(false);
+    ledger.probes.record('legacy', 'replace-if-unchanged', true);
+    expect(shown()).toBe(true);
+    expect(ledger.probes.result('dublin', 'replace-if-unchanged')).toBeUndefined();
+    ledger.close();
+  });
+});
