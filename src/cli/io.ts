@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 /** How a command ended, short of an error; `main.ts` makes an exit code of it. */
-export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid';
+export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid' | 'unreachable';
 
 /** What every command takes. */
 export interface GlobalOptions {

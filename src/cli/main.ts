@@ -22,6 +22,7 @@ const VERDICT_CODES: Readonly<Record<Verdict, number>> = {
   refused: 3,
   unresolved: 4,
   integrity: 5,
+  unreachable: 75,
 };
 
 /** Runs the command line and gives back the exit code: the one place where errors become one. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { asFault } from '../engine/local.ts';
 import { cleanup } from './commands/cleanup.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
 import type { RehearseOptions } from './commands/rehearse.ts';
@@ -84,6 +85,12 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       '<plan>',
     ),
     cleanup,
+  );
+  act(
+    add('doctor', 'try what each store can do and the credentials may, on probe objects that are removed').argument(
+      '<plan>',
+    ),
+    doctorCommand,
   );
   act<RehearseOptions>(
     add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')

@@ -117,7 +117,8 @@ export function holdsCopies(plan: Plan, ledger: Ledger, centre: string): boolean
   });
 }
 
-function routingOf(plan: Plan, stores: ReadonlyMap<string, Store>): Routing {
+/** What of a plan the ledger is bound to. */
+export function routingOf(plan: Plan, stores: ReadonlyMap<string, Store>): Routing {
   return {
     plan: plan.name,
     planDigest: plan.digest,

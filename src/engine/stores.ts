@@ -25,24 +25,38 @@ export interface StoresOptions {
 
 /** All stores of a plan, limited and retrying, open. Close each when done. */
 export async function openStores(plan: Plan, options: StoresOptions): Promise<Map<string, Store>> {
+  const stores = await makeStores(plan, options);
+  const legacy = new Set(sources(plan));
+  try {
+    options.made?.(stores);
+    for (const [name, store] of stores) stores.set(name, await opened(store, legacy.has(name), options));
+  } catch (error) {
+    await closeStores(stores);
+    throw error instanceof StoreError ? outOfReach(error) : error;
+  }
+  return stores;
+}
+
+/** All stores of a plan, limited and retrying, not open yet. @throws FerryError `usage` where credentials are not to be found. */
+export async function makeStores(
+  plan: Plan,
+  { env, retry }: Pick<StoresOptions, 'env' | 'retry'>,
+): Promise<Map<string, Store>> {
   const stores = new Map<string, Store>();
   const legacy = new Set(sources(plan));
   const { bandwidth, requests } = plan.limits;
   const bytes = bandwidth === undefined ? undefined : new TokenBucket(bandwidth, systemClock);
   try {
     for (const spec of Object.values(plan.stores)) {
-      const raw = await makeStore(spec, options.env);
-      const bare = limited(raw, {
+      const bare = limited(await makeStore(spec, env), {
         bytes: legacy.has(spec.name) ? bytes : undefined,
         requests: requests === undefined ? undefined : new TokenBucket(requests, systemClock),
       });
-      stores.set(spec.name, retrying(bare, options.retry));
+      stores.set(spec.name, retrying(bare, retry));
     }
-    options.made?.(stores);
-    for (const [name, store] of stores) stores.set(name, await opened(store, legacy.has(name), options));
   } catch (error) {
     await closeStores(stores);
-    throw error instanceof StoreError ? outOfReach(error) : error;
+    throw error;
   }
   return stores;
 }

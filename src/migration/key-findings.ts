@@ -58,7 +58,7 @@ function ofSource(plan: Plan, store: StoreSpec, ledger: Ledger | undefined): Key
   const fact =
     able === false
       ? `${store.name} hides a key under another object's key from every listing`
-      : `it is not known whether ${store.name} lists keys under another object's key; some servers, MinIO among them, do not`;
+      : `it is not known whether ${store.name} lists keys under another object's key; some servers, MinIO among them, do not (\`ferry doctor\` finds out)`;
   const message = `${fact}; to be sure of all objects, name their keys in a manifest (docs/stores.md)`;
   return [{ rule: 'hidden-keys', severity: 'warning', subject: `stores.${store.name}`, message }];
 }

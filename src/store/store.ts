@@ -197,6 +197,8 @@ export interface WriteOptions extends CallOptions {
   readonly attributes?: Attributes;
   /** Revision of an older state, `null`, that the write may destroy: in a bucket whose versioning is suspended it would take its place. */
   readonly overNull?: string;
+  /** `replace` leaves it to the server alone to see that the revision is stale, and does not look first: to try the server. */
+  readonly serverChecks?: boolean;
 }
 
 export interface Replaced {

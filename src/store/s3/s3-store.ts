@@ -113,7 +113,8 @@ export class S3Store implements Store {
 
   async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
     try {
-      const kept = this.#in.versioning === 'enabled' ? await this.#versionOf(key, revision, options) : undefined;
+      const looks = this.#in.versioning === 'enabled' && options.serverChecks !== true;
+      const kept = looks ? await this.#versionOf(key, revision, options) : undefined;
       await spareNull(this.#in, 'replace', key, options);
       const head = await putObject(this.#in, 'replace', key, body, options, { IfMatch: etag(revision) });
       return kept === undefined ? { head } : { head, kept };
