@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { systemClock } from '../base/clock.ts';
 import { sha256Hex } from '../base/digest.ts';
 import type { Shown } from '../store/probes.ts';
 import { type ObjectHead, type PartStore, type Store, StoreError, type StoreErrorKind } from '../store/store.ts';
@@ -202,7 +203,7 @@ async function keepsAttributes(
 ): Promise<Shown> {
   await store.create(key, bytes('probe'), { size: 5, attributes, signal });
   const head = await store.head(key, { signal });
-  const lost = differing(attributes, head?.attributes ?? {});
+  const lost = differing(attributes, head?.attributes ?? {}, systemClock.now());
   return lost.length === 0 ? yes('kept') : no(`not kept: ${lost.join(', ')}`);
 }
 
