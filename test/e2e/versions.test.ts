@@ -5,6 +5,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
+  HeadObjectCommand,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
@@ -318,4 +319,26 @@ it('keeps the order where a server tells times only to the second', async () => 
   const run = await call('run');
   expect(run.code, run.stdout).toBe(0);
   expect(await historyOf(centre, 'a')).toEqual(await historyOf(source, 'a'));
+});
+
+it('carries the locks of older versions, and copies nothing of a history that must stay', async () => {
+  const lock = 'none by default' as const;
+  const [source, centre] = [await newBucket({ versioned: true, lock }), await newBucket({ versioned: true, lock })];
+  await put(source, 'a', 'held', { ObjectLockLegalHoldStatus: 'ON' });
+  await put(source, 'a', 'free');
+  const { call, write } = planOf(source, centre, { objectLock: 'refuse' });
+  const refused = await call('run');
+  expect(refused.code).toBe(4);
+  expect(documentOf<RunDocument>(refused).unresolved).toMatchObject([{ key: 'a', state: 'held' }]);
+  expect(await historyOf(centre, 'a')).toEqual([]);
+  write({ objectLock: 'carry' });
+  const run = await call('run');
+  expect(run.code, run.stdout).toBe(0);
+  const { Versions = [] } = await minioClient().send(new ListObjectVersionsCommand({ Bucket: centre, Prefix: 'a' }));
+  const holds = Versions.map(
+    async ({ VersionId }) =>
+      (await minioClient().send(new HeadObjectCommand({ Bucket: centre, Key: 'a', VersionId })))
+        .ObjectLockLegalHoldStatus,
+  );
+  expect(await Promise.all(holds)).toEqual([undefined, 'ON']);
 });
