@@ -51,6 +51,7 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     ),
     unassigned: document.unassigned,
     verify: document.verify,
+    serverSideCopy: document.serverSideCopy ?? 'allow',
     finish: document.finish,
     tombstone: { holdMs: parsed(parseDuration(document.tombstone.hold)), approvals: document.tombstone.approvals },
     limits: {
@@ -66,8 +67,10 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
  * format, the values of `where` as lists. So plans that mean the same have one digest.
  */
 function fillIn(document: PlanDocument): PlanDocument {
+  const { serverSideCopy, ...rest } = document;
   return {
-    ...document,
+    ...rest,
+    ...(serverSideCopy === 'never' ? { serverSideCopy } : {}),
     partitions: document.partitions.map((partition) => ({ ...partition, select: plainSelect(partition.select) })),
     exclude: document.exclude.map((rule) => ({ ...rule, ...plainSelect(rule) })),
   };

@@ -24,6 +24,8 @@ export interface Plan {
   readonly exclude: readonly ExcludeSpec[];
   readonly unassigned: 'refuse' | 'allow';
   readonly verify: 'readback' | 'attested';
+  /** Whether a server may copy by itself between two of its own buckets. */
+  readonly serverSideCopy: 'allow' | 'never';
   readonly finish: Finish;
   readonly tombstone: { readonly holdMs: number; readonly approvals: number };
   readonly limits: Limits;

@@ -49,6 +49,7 @@ test('it names itself and what a plan must have', () => {
     'objectLock',
     'storageClass',
     'verify',
+    'serverSideCopy',
     'finish',
     'tombstone',
     'limits',

@@ -168,6 +168,8 @@ describe('a plan that is right', () => {
 describe('digests', () => {
   test('do not depend on where the plan is checked out, on order or on how it is written', () => {
     const digest = planOf(MINIMAL).digest;
+    expect(planOf(`${MINIMAL}serverSideCopy: allow\n`).digest).toBe(digest);
+    expect(planOf(`${MINIMAL}serverSideCopy: never\n`).digest).not.toBe(digest);
     expect(planOf(MINIMAL, {}, '/elsewhere/p.yaml').digest).toBe(digest);
     expect(planOf(`# a comment\n${MINIMAL}verify: readback\nlimits: {}\n`).digest).toBe(digest);
     expect(planOf(MINIMAL.replace('name: small\n', '').concat('name: "small"\n')).digest).toBe(digest);

@@ -23,6 +23,11 @@ export const planSchema = mapping(
       ['readback', 'attested'],
       'How a copy is proven: read again at the centre, or by the checksum that the store keeps.',
     ).default('readback'),
+    // Optional, so that plans of before keep their digest.
+    serverSideCopy: oneOf(
+      ['allow', 'never'],
+      'Whether a server may copy objects by itself between two of its own buckets; allowed where it is left out.',
+    ).optional(),
     finish: oneOf(['copied', 'verified', 'tombstoned'], 'How far a run takes every object.').default('verified'),
     tombstone: tombstoneSchema.prefault({}),
     limits: limitsSchema.prefault({}),
