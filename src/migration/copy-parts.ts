@@ -181,7 +181,7 @@ export async function dropUpload(
 }
 
 /** What S3 calls a composite checksum: SHA-256 over the parts' digests, and how many they are. */
-function compositeOf(parts: readonly { readonly sha256: string }[]): string {
+export function compositeOf(parts: readonly { readonly sha256: string }[]): string {
   const hash = createHash('sha256');
   for (const { sha256 } of parts) hash.update(Buffer.from(sha256, 'hex'));
   return `${hash.digest('hex')}-${parts.length}`;

@@ -5,6 +5,7 @@ import { type ObjectHead, type ObjectReader, type Store, StoreError } from '../s
 import { collect, digestOfObject, hashing, type ReadDigest } from './bytes.ts';
 import { disagrees, endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { copyHistory } from './copy-history.ts';
+import { copyOnServer } from './copy-on-server.ts';
 import { copyInParts, dropUpload } from './copy-parts.ts';
 import { carried, refusedCopy } from './fidelity.ts';
 import { movesHistory } from './history.ts';
@@ -20,6 +21,12 @@ export async function copy(context: StepContext, row: ObjectRow): Promise<Outcom
   const { source, centre } = endsOf(context, row);
   const barred = await context.keyGuard?.(row);
   if (barred !== undefined) return unresolved('failed', barred);
+  const served = await copyOnServer(context, row);
+  if (served !== undefined) {
+    const { head, made, sha256, composite, sent } = served;
+    const outcome = copied({ head, sha256, size: head.size }, made, sent);
+    return { ...outcome, change: { ...outcome.change, composite } };
+  }
   let reader: ObjectReader;
   try {
     reader = await source.read(row.key, { signal: context.signal });

@@ -25,6 +25,16 @@ export function partSizeFor(size: number, limits: PartLimits): number | undefine
   return chosen > limits.largest ? undefined : chosen;
 }
 
+/** A request that copies a part is silent until it is done: at this size it ends well before a client takes it for dead. */
+const COPIED = 128 * MIB;
+
+/** The size of parts that a server copies itself: as large as one request may take, so that most objects are one part. */
+export function copiedPartSizeFor(size: number, limits: PartLimits): number | undefined {
+  const needed = Math.ceil(size / limits.most / MIB) * MIB;
+  const chosen = Math.max(Math.min(COPIED, limits.largest), limits.smallest, needed);
+  return chosen > limits.largest ? undefined : chosen;
+}
+
 export interface PartRange {
   /** From 1. */
   readonly number: number;

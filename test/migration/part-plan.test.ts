@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteBudget } from '../../src/base/budget.ts';
-import { partSizeFor, rangesOf } from '../../src/migration/part-plan.ts';
+import { copiedPartSizeFor, partSizeFor, rangesOf } from '../../src/migration/part-plan.ts';
 
 const MIB = 1024 ** 2;
 const aws = { smallest: 5 * MIB, largest: 5 * 1024 * MIB, most: 10_000 };
@@ -10,10 +10,11 @@ describe('the size of parts', () => {
   it('keeps every object that a centre can hold within its limits', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 48 * 1024 ** 4 }), (size) => {
-        const partSize = partSizeFor(size, aws) ?? 0;
-        expect(partSize).toBeGreaterThanOrEqual(aws.smallest);
-        expect(partSize).toBeLessThanOrEqual(aws.largest);
-        expect(Math.ceil(size / partSize)).toBeLessThanOrEqual(aws.most);
+        for (const partSize of [partSizeFor(size, aws) ?? 0, copiedPartSizeFor(size, aws) ?? 0]) {
+          expect(partSize).toBeGreaterThanOrEqual(aws.smallest);
+          expect(partSize).toBeLessThanOrEqual(aws.largest);
+          expect(Math.ceil(size / partSize)).toBeLessThanOrEqual(aws.most);
+        }
       }),
     );
   });
@@ -21,6 +22,8 @@ describe('the size of parts', () => {
   it('says when a centre cannot hold an object at all', () => {
     expect(partSizeFor(aws.largest * aws.most + 1, aws)).toBeUndefined();
     expect(partSizeFor(100 * MIB, { ...aws, largest: 8 * MIB })).toBeUndefined();
+    expect(copiedPartSizeFor(aws.largest * aws.most + 1, aws)).toBeUndefined();
+    expect(copiedPartSizeFor(100 * MIB, { ...aws, largest: 8 * MIB })).toBe(8 * MIB);
   });
 
   it('covers every byte once, in order', () => {

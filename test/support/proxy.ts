@@ -7,6 +7,9 @@ export interface CountingProxy {
   readonly endpoint: string;
   /** `PUT /bucket/key` to how often the server answered it with success. */
   readonly done: ReadonlyMap<string, number>;
+  /** The same names to the bytes of bodies that ferry sent, and that it was given; of all requests. */
+  readonly sent: ReadonlyMap<string, number>;
+  readonly given: ReadonlyMap<string, number>;
 }
 
 export interface ProxyOptions {
@@ -20,10 +23,14 @@ export interface ProxyOptions {
 export async function countingProxy(target: string, options: ProxyOptions = {}): Promise<CountingProxy> {
   const { hostname, port } = new URL(target);
   const done = new Map<string, number>();
+  const sent = new Map<string, number>();
+  const given = new Map<string, number>();
   const server = createServer((incoming, outgoing) => {
     const { method, headers, url: path } = incoming;
+    const name = `${method} ${path?.split('?')[0]}`;
+    const counted = (to: Map<string, number>) => (chunk: Buffer) => to.set(name, (to.get(name) ?? 0) + chunk.length);
+    incoming.on('data', counted(sent));
     const onward = request({ hostname, port, method, headers, path }, (answer) => {
-      const name = `${method} ${path?.split('?')[0]}`;
       if ((answer.statusCode ?? 500) < 300) {
         done.set(name, (done.get(name) ?? 0) + 1);
         options.heard?.(name);
@@ -36,6 +43,7 @@ export async function countingProxy(target: string, options: ProxyOptions = {}):
         });
         return;
       }
+      answer.on('data', counted(given));
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
       answer.on('error', () => outgoing.destroy());
@@ -56,5 +64,5 @@ export async function countingProxy(target: string, options: ProxyOptions = {}):
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return { endpoint: `http://127.0.0.1:${address.port}`, done };
+  return { endpoint: `http://127.0.0.1:${address.port}`, done, sent, given };
 }
