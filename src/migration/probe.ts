@@ -103,7 +103,18 @@ export async function probe(
   try {
     return (await raw(key, { signal })).result === 'yes';
   } finally {
-    await store.probes?.tidy(key, { signal: AbortSignal.timeout(REMOVE_MS) });
+    await tidied(store, key);
+  }
+}
+
+/** Where a bucket locks by default what is written, a trial object cannot go: it is hidden at least. */
+async function tidied(store: Store, key: string): Promise<void> {
+  const options = { signal: AbortSignal.timeout(REMOVE_MS) };
+  try {
+    await store.probes?.tidy(key, options);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.passing || store.versions?.state !== 'enabled') throw error;
+    await store.versions.mark(key, options);
   }
 }
 
