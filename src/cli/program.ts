@@ -5,6 +5,7 @@ import { cleanup } from './commands/cleanup.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
+import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
 import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
@@ -79,6 +80,12 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--key <key>', 'only this object (repeatable)', collect),
     restoreCommand,
+  );
+  act<PurgeOptions>(
+    add('purge', 'remove for good what tombstones past their hold still hide; asks, or takes --yes')
+      .argument('<plan>')
+      .option('--partition <name>', 'only this partition (repeatable)', collect),
+    purgeCommand,
   );
   act(
     add('cleanup', 'abort unfinished uploads of this plan and remove scratch that stopped runs left').argument(

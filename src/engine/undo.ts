@@ -56,6 +56,10 @@ export async function undoTombstones(work: UndoWork): Promise<Undone> {
 
 function withinHold(context: StepContext, row: ObjectRow, left: UnresolvedObject[]): boolean {
   const until = row.tombstone?.holdUntil ?? 0;
+  if (row.intent?.step === 'purge') {
+    left.push({ key: row.key, partition: row.partition, state: row.state, reason: 'its purge was begun' });
+    return false;
+  }
   // One that was begun within its hold is brought to its end.
   if (row.intent?.step === 'restore' || context.clock.now() < until) return true;
   const { key, partition, state } = row;

@@ -29,6 +29,8 @@ export interface InventoryState extends Coverage {
   readonly chain: string;
   /** The digest of the first pass, once it was complete. */
   readonly digest: string | undefined;
+  /** When this pass began, in milliseconds since 1970; `undefined` in a ledger of an older version. */
+  readonly begunAt: number | undefined;
 }
 
 export interface PageEnd extends Coverage {
@@ -66,6 +68,7 @@ export class InventoryBook {
       complete: row['complete'] === 1,
       chain: String(row['chain']),
       digest: row['digest'] === null ? undefined : String(row['digest']),
+      begunAt: row['begun_at'] === null ? undefined : Number(row['begun_at']),
       excluded: { objects: Number(row['excluded_objects']), bytes: Number(row['excluded_bytes']) },
       unassigned: {
         objects: Number(row['unassigned_objects']),
@@ -80,10 +83,10 @@ export class InventoryBook {
     this.#writer.now(() => {
       this.#db
         .prepare(`
-          INSERT INTO inventory SELECT id, 1, NULL, 0, ?, NULL, 0, 0, 0, 0, '[]' FROM store WHERE name = ?
+          INSERT INTO inventory SELECT id, 1, NULL, 0, ?, NULL, 0, 0, 0, 0, '[]', ? FROM store WHERE name = ?
           ON CONFLICT DO UPDATE SET pass = pass + 1, after_key = NULL, complete = 0, chain = excluded.chain,
-            excluded_objects = 0, excluded_bytes = 0, unassigned_objects = 0, unassigned_bytes = 0, unassigned_sample = '[]'`)
-        .run(chain, source);
+            begun_at = excluded.begun_at, excluded_objects = 0, excluded_bytes = 0, unassigned_objects = 0, unassigned_bytes = 0, unassigned_sample = '[]'`)
+        .run(chain, this.#clock.now(), source);
     });
   }
 
@@ -183,6 +186,7 @@ function writtenAgain(row: ObjectRow, revision: string): string | undefined {
     case 'tombstoned':
       return revision === row.tombstone?.revision ? undefined : 'the source was written again after its tombstone';
     case 'purged':
+      if (row.purge?.marker === 'left' && revision === row.tombstone?.revision) return undefined;
       return 'the source was written again after its purge';
     default:
       return undefined;

@@ -3,7 +3,7 @@ import type { Attributes } from '../store/store.ts';
 import { STATES, type State } from './lifecycle.ts';
 
 /** A step that was begun: written before its effect, so that a run after a crash knows what to look for. */
-export type Intent = TombstoneIntent | { readonly step: 'restore' };
+export type Intent = TombstoneIntent | { readonly step: 'restore' } | { readonly step: 'purge'; readonly at: number };
 
 /** All that the marker's bytes depend on, so that the same marker is made again after a crash. */
 export interface TombstoneIntent {
@@ -27,6 +27,18 @@ export interface TombstoneRecord {
   readonly deleted?: boolean | undefined;
 }
 
+/** What a purge has removed of an object at its source. */
+export interface PurgeRecord {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Hidden states with bytes; delete markers; unfinished uploads. */
+  readonly versions: number;
+  readonly markers: number;
+  readonly uploads: number;
+  /** `left` where nothing could show that nobody writes the key while its marker is deleted. */
+  readonly marker: 'removed' | 'left';
+}
+
 /** One object as the ledger knows it. */
 export interface ObjectRow {
   readonly id: number;
@@ -43,6 +55,7 @@ export interface ObjectRow {
   readonly attributes: Attributes;
   readonly intent: Intent | undefined;
   readonly tombstone: TombstoneRecord | undefined;
+  readonly purge: PurgeRecord | undefined;
   readonly reason: string | undefined;
   readonly integrity: boolean;
 }
@@ -57,6 +70,7 @@ export interface ObjectChange {
   readonly attributes?: Attributes;
   readonly intent?: Intent | null;
   readonly tombstone?: TombstoneRecord;
+  readonly purge?: PurgeRecord;
   readonly reason?: string | null;
   readonly integrity?: boolean;
 }
@@ -64,6 +78,7 @@ export interface ObjectChange {
 const Intent = z.discriminatedUnion('step', [
   z.object({ step: z.literal('tombstone'), at: z.number(), holdUntil: z.number(), revision: z.string() }),
   z.object({ step: z.literal('restore') }),
+  z.object({ step: z.literal('purge'), at: z.number() }),
 ]);
 
 const Tombstone = z.object({
@@ -72,6 +87,14 @@ const Tombstone = z.object({
   at: z.number(),
   holdUntil: z.number(),
   deleted: z.boolean().optional(),
+});
+
+const Purge = z.object({
+  at: z.number(),
+  versions: z.number(),
+  markers: z.number(),
+  uploads: z.number(),
+  marker: z.enum(['removed', 'left']),
 });
 
 type Raw = Record<string, unknown>;
@@ -91,6 +114,7 @@ export function objectRow(raw: Raw): ObjectRow {
     attributes: raw['attributes'] === null ? {} : (JSON.parse(String(raw['attributes'])) as Attributes),
     intent: raw['intent'] === null ? undefined : Intent.parse(JSON.parse(String(raw['intent']))),
     tombstone: raw['tombstone'] === null ? undefined : Tombstone.parse(JSON.parse(String(raw['tombstone']))),
+    purge: raw['purge'] === null ? undefined : Purge.parse(JSON.parse(String(raw['purge']))),
     reason: text(raw['reason']),
     integrity: raw['integrity'] === 1,
   };

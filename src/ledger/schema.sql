@@ -10,7 +10,7 @@ CREATE TABLE inventory (
   unassigned_objects INTEGER NOT NULL,
   unassigned_bytes   INTEGER NOT NULL,
   unassigned_sample  TEXT NOT NULL       -- JSON list of the first keys
-) STRICT;
+, begun_at INTEGER) STRICT;
 
 CREATE TABLE ledger (
   id          INTEGER PRIMARY KEY CHECK (id = 1),
@@ -39,7 +39,7 @@ CREATE TABLE object (
   tombstone       TEXT,                  -- canonical JSON: marker's revision, where the old bytes are kept, hold's end
   reason          TEXT,                  -- why a person is needed
   integrity       INTEGER NOT NULL DEFAULT 0 CHECK (integrity IN (0, 1)),
-  updated_at      INTEGER NOT NULL, composite TEXT,
+  updated_at      INTEGER NOT NULL, composite TEXT, purge TEXT,
   UNIQUE (source, key)
 ) STRICT;
 

@@ -37,6 +37,7 @@ export class Transition {
       setIntent: change.intent === undefined ? 0 : 1,
       intent: json(change.intent),
       tombstone: json(change.tombstone),
+      purge: json(change.purge),
       setReason: change.reason === undefined ? 0 : 1,
       reason: change.reason ?? null,
       integrity: change.integrity === undefined ? null : Number(change.integrity),
@@ -57,6 +58,7 @@ const UPDATE = `
     attributes = coalesce(:attributes, attributes),
     intent = CASE WHEN :setIntent THEN :intent ELSE intent END,
     tombstone = coalesce(:tombstone, tombstone),
+    purge = coalesce(:purge, purge),
     reason = CASE WHEN :setReason THEN :reason ELSE reason END,
     integrity = coalesce(:integrity, integrity),
     updated_at = :now

@@ -21,7 +21,8 @@ export async function judgeHistory(
 ): Promise<Standing> {
   const { ledger, signal } = work;
   const row = ledger?.queries.byKey(source.name, here.key);
-  if (row?.state === 'tombstoned' && row.tombstone?.revision === here.revision) return 'tombstone';
+  if ((row?.state === 'tombstoned' || row?.state === 'purged') && row.tombstone?.revision === here.revision)
+    return 'tombstone';
   const there = (await centre.versions?.of(here.key, { signal })) ?? [];
   if (ledger !== undefined && row?.revision === here.revision && isWhole(there, ledger.history.of(row.id)))
     return 'there';

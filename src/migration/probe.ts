@@ -93,13 +93,15 @@ export const REMOVE_MS = 10_000;
 /** Tries one capability on an object of ferry's own, which is removed again. */
 export async function probe(
   store: Store,
-  capability: Capability,
+  capability: Capability | 'delete-if-unchanged',
   signal: AbortSignal,
   key: string = PROBE_PREFIX + randomUUID(),
 ): Promise<boolean> {
   if (capability === 'checks-digest') return await probeDigest(store, key, signal);
   const raw = store.probes?.trials.get(capability);
-  if (raw === undefined) return await probeByPort(store, capability, signal, key);
+  if (raw === undefined) {
+    return capability !== 'delete-if-unchanged' && (await probeByPort(store, capability, signal, key));
+  }
   try {
     return (await raw(key, { signal })).result === 'yes';
   } finally {

@@ -29,7 +29,8 @@ export async function judge(
 }
 
 function fromLedger(row: ObjectRow, here: ListEntry, there: ListEntry | undefined): Standing | undefined {
-  if (row.state === 'tombstoned' && row.tombstone?.revision === here.revision) return 'tombstone';
+  if ((row.state === 'tombstoned' || row.state === 'purged') && row.tombstone?.revision === here.revision)
+    return 'tombstone';
   const agrees = row.revision === here.revision && row.centreRevision === there?.revision;
   return agrees && (row.state === 'copied' || row.state === 'verified') ? 'there' : undefined;
 }

@@ -53,7 +53,11 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     verify: document.verify,
     serverSideCopy: document.serverSideCopy ?? 'allow',
     finish: document.finish,
-    tombstone: { holdMs: parsed(parseDuration(document.tombstone.hold)), approvals: document.tombstone.approvals },
+    tombstone: {
+      holdMs: parsed(parseDuration(document.tombstone.hold)),
+      approvals: document.tombstone.approvals,
+      markers: document.tombstone.markers ?? 'auto',
+    },
     limits: {
       concurrency: document.limits.concurrency,
       bandwidth: optional(document.limits.bandwidth, parseBandwidth),

@@ -27,7 +27,12 @@ export interface Plan {
   /** Whether a server may copy by itself between two of its own buckets. */
   readonly serverSideCopy: 'allow' | 'never';
   readonly finish: Finish;
-  readonly tombstone: { readonly holdMs: number; readonly approvals: number };
+  readonly tombstone: {
+    readonly holdMs: number;
+    readonly approvals: number;
+    /** `remove`: purge deletes markers also where the server binds no DELETE to what is deleted. */
+    readonly markers: 'auto' | 'remove';
+  };
   readonly limits: Limits;
 }
 

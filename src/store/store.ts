@@ -1,6 +1,7 @@
 import type { AttributeName } from '../base/attribute-names.ts';
 import type { ObjectLock } from './object-lock.ts';
 import type { ProbeStore } from './probes.ts';
+import type { PurgeStore } from './purge.ts';
 import type { VersionStore } from './versions.ts';
 
 /**
@@ -31,6 +32,8 @@ export interface Store {
   readonly location: string;
   /** Where the store takes large objects in parts; `create` then takes only what fits into one request. */
   readonly parts?: PartStore | undefined;
+  /** Removal for good; only `purge` uses it. */
+  readonly purge: PurgeStore;
   /** Where the store keeps histories; known from `open` on. */
   readonly versions?: VersionStore | undefined;
   /** What shows what the store does beyond the rest of this port; for `doctor`. */
@@ -212,7 +215,7 @@ export interface Replaced {
  * - `changed`: written while it was read; `cut`: the body ended early; `digest`: the store saw other bytes (all may be tried again)
  * - `throttled`: slow down; `transient`: a fault that passes; `unreachable`: no connection (all may be tried again)
  * - `untrusted`: the server's certificate does not verify; nothing was sent to it
- * - `denied`: no right to; `key`: the store cannot hold that key; `unsupported`: not a thing this store does; `missing`: no such
+ * - `denied`: no right to; `locked`: an object lock or legal hold forbids it; `key`: the store cannot hold that key; `unsupported`: not a thing this store does; `missing`: no such
  *   folder or bucket; `full`: no room; `other`: anything else, as the server told it
  */
 export type StoreErrorKind =
@@ -227,6 +230,7 @@ export type StoreErrorKind =
   | 'unreachable'
   | 'untrusted'
   | 'denied'
+  | 'locked'
   | 'key'
   | 'unsupported'
   | 'missing'
@@ -331,6 +335,8 @@ export interface PartStore {
   ): Promise<ObjectHead>;
   /** Drops an upload and what arrived of it; fine when it is gone already. */
   abort(key: string, upload: string, options?: CallOptions): Promise<void>;
+  /** All unfinished uploads below a prefix, page by page. */
+  readonly all?: ((options: CallOptions & { readonly prefix: string }) => AsyncIterable<readonly Upload[]>) | undefined;
   /** Unfinished uploads of exactly this key. */
   uploads(key: string, options?: CallOptions): Promise<readonly Upload[]>;
   /** Where the server can take parts out of other stores by itself. */

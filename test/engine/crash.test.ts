@@ -13,7 +13,7 @@ const CHILD = fileURLToPath(new URL('../support/crash-child.ts', import.meta.url
 const FILES = { 'users/NO/a': 'first', 'users/NO/empty': '', 'users/DE/b': 'second', 'tmp/x': 'scratch' };
 
 /** Whether the child came to its end; otherwise it was killed at the point. */
-async function child(laid: Laid, command: 'run' | 'restore', where: string, point: number): Promise<boolean> {
+async function child(laid: Laid, command: 'run' | 'restore' | 'purge', where: string, point: number): Promise<boolean> {
   const args = [CHILD, laid.plan, stateOf(laid), command, where, String(point)];
   const started = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const [code, signal] = (await once(started, 'exit')) as [number | null, string | null];
@@ -63,6 +63,26 @@ describe.each(['before', 'after', 'effect'])('killed %s each step in turn', (whe
     }
     // Three objects: a copy and a tombstone each are effects; listing, copy, verify, intent and tombstone are commits.
     expect(points).toBeGreaterThanOrEqual(where === 'effect' ? 6 : 14);
+  }, 300_000);
+
+  it('a purge goes on to the same end', async () => {
+    let points = 0;
+    for (let point = 1; ; point += 1) {
+      const laid = layOut({ limits: { concurrency: 1 }, tombstone: { hold: '0s' } }, FILES);
+      const before = digestsIn(laid.legacy);
+      await child(laid, 'run', 'never', 0);
+      const ended = await child(laid, 'purge', where, point);
+      nothingIsLost(laid, before);
+      expect(await child(laid, 'purge', 'never', 0)).toBe(true);
+      expect(statesIn(laid), `point ${point}`).toEqual({ purged: 3 });
+      expect({ ...digestsIn(laid.hamar), ...digestsIn(laid.dublin), 'tmp/x': before['tmp/x'] }).toEqual(before);
+      // Neither markers nor kept bytes nor anything else of ferry's.
+      expect(Object.keys(digestsIn(laid.legacy, true)), `point ${point}`).toEqual(['tmp/x']);
+      if (ended) break;
+      points = point;
+    }
+    // Of each object, kept bytes and marker; its intent and its end.
+    expect(points).toBeGreaterThanOrEqual(6);
   }, 300_000);
 
   it('a restore goes on to the same end', async () => {

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 
 const FERRY = fileURLToPath(new URL('../../bin/ferry.js', import.meta.url));
 
+const TERMINAL = fileURLToPath(new URL('on-terminal.py', import.meta.url));
+
 export interface Ended {
   /** `null` when it was killed. */
   readonly code: number | null;
@@ -17,7 +19,16 @@ export interface Started {
 
 /** Starts the real program in a process of its own. */
 export function startFerry(args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
-  const child = spawn(process.execPath, [FERRY, ...args], {
+  return start(process.execPath, [FERRY, ...args], env);
+}
+
+/** Runs the real program on a terminal of its own, and types a line when it asks. What it says is all in `stdout`. */
+export async function onTerminal(answer: string, args: readonly string[]): Promise<Ended> {
+  return await start('python3', [TERMINAL, answer, process.execPath, FERRY, ...args], {}).ended;
+}
+
+function start(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Started {
+  const child = spawn(program, args, {
     env: { ...process.env, CI: 'true', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

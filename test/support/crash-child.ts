@@ -1,6 +1,7 @@
 import { BufferPool } from '../../src/base/budget.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { migrate } from '../../src/engine/migrate.ts';
+import { purgeTombstones } from '../../src/engine/purge.ts';
 import { undoTombstones } from '../../src/engine/undo.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { takeLock } from '../../src/ledger/lock.ts';
@@ -13,8 +14,8 @@ import type { Store } from '../../src/store/store.ts';
 import { MortalStore } from './mortal-store.ts';
 
 /**
- * A run or a restore in a process of its own that kills itself with SIGKILL at one point:
- * `node crash-child.ts PLAN STATE run|restore before|after|effect N` dies before or after the N-th commit of the ledger, or after
+ * A run, a restore or a purge in a process of its own that kills itself with SIGKILL at one point:
+ * `node crash-child.ts PLAN STATE run|restore|purge before|after|effect N` dies before or after the N-th commit of the ledger, or after
  * the N-th write to a store. Exit code 0 means that it came to its end before that point.
  */
 const [planFile = '', stateDir = '', command, where, at] = process.argv.slice(2);
@@ -83,6 +84,10 @@ if (command === 'run') {
     listener,
     stop: never,
   });
+  router.close();
+} else if (command === 'purge') {
+  const router = await openRouter(plan);
+  await purgeTombstones({ context, ledger, router, chosen: () => true, retry: {}, listener, stop: never });
   router.close();
 } else {
   await undoTombstones({ context, ledger, chosen: () => true, retry: {}, listener, stop: never });

@@ -1,3 +1,4 @@
+import type { PurgeStore } from '../../src/store/purge.ts';
 import type { Body, CallOptions, ObjectHead, Replaced, Store, WriteOptions } from '../../src/store/store.ts';
 import { ForwardingStore } from '../../src/store/wrap/forwarding.ts';
 
@@ -25,6 +26,14 @@ export class MortalStore extends ForwardingStore {
     options?: CallOptions,
   ): Promise<ObjectHead> {
     return this.#told(await this.inner.reinstate(key, revision, kept, options));
+  }
+
+  override get purge(): PurgeStore {
+    const { purge } = this.inner;
+    return {
+      dropKept: async (key, kept, options) => this.#told(await purge.dropKept(key, kept, options)),
+      dropMarker: async (key, revision, options) => this.#told(await purge.dropMarker(key, revision, options)),
+    };
   }
 
   #told<T>(result: T): T {

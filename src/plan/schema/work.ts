@@ -67,6 +67,10 @@ export const tombstoneSchema = mapping(
   {
     hold: holdField.default('30d'),
     approvals: whole(0, 100, 'How many approvals of the sealed plan tombstoning needs.').default(0),
+    markers: oneOf(
+      ['auto', 'remove'],
+      'Whether purge removes markers only where no write can be lost with them (auto), or in any bucket (remove).',
+    ).optional(),
   },
   'How the source is emptied, where finish is tombstoned.',
 );

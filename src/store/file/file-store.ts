@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AttributeName } from '../../base/attribute-names.ts';
 import type { ProbeStore } from '../probes.ts';
+import type { PurgeStore } from '../purge.ts';
 import {
   type Body,
   type CallOptions,
@@ -24,6 +25,7 @@ import { listFiles } from './list.ts';
 import { ESCAPED, type Naming, PLAIN } from './names.ts';
 import { tellsPlaces } from './open.ts';
 import { FileProbes } from './probes.ts';
+import { FilePurge } from './purge.ts';
 import { readObject } from './read.ts';
 import { sameState, stateOfRevision } from './revision.ts';
 import { Scratch } from './scratch.ts';
@@ -49,6 +51,7 @@ export class FileStore implements Store {
   readonly location: string;
   readonly holds: ReadonlySet<AttributeName>;
   readonly probes: ProbeStore;
+  readonly purge: PurgeStore;
   readonly #syncing = new FolderSync();
   readonly #naming: Naming;
   /** Symbolic links above the root are resolved at `open`; below it no folder is reached by one. */
@@ -68,6 +71,7 @@ export class FileStore implements Store {
     this.holds = new Set(kept.filter((attribute) => attribute !== undefined));
     this.#scratch = new Scratch(name, this.#view, this.#syncing, this.#naming);
     this.#swap = new Swap(name, this.#root, this.#scratch, this.#syncing);
+    this.purge = new FilePurge(this, () => ({ swap: this.#swap, syncing: this.#syncing }), this.#emptied);
     this.probes = new FileProbes(this, () => ({ root: this.#root, scratch: this.#scratch }));
   }
 

@@ -1,6 +1,7 @@
 import { ATTRIBUTE_NAMES, type AttributeName } from '../../base/attribute-names.ts';
 import { sha256Hex } from '../../base/digest.ts';
 import { compareUtf8 } from '../../base/order.ts';
+import type { PurgeStore } from '../purge.ts';
 import {
   type Attributes,
   type Body,
@@ -30,6 +31,14 @@ export class MemoryStore implements Store {
   readonly kind = 'memory';
   readonly location: string;
   readonly holds: ReadonlySet<AttributeName>;
+  readonly purge: PurgeStore = {
+    dropKept: async (_key, kept) => {
+      this.#kept.delete(kept);
+    },
+    dropMarker: async (key, revision) => {
+      if (this.#objects.has(key)) await this.remove(key, revision);
+    },
+  };
   readonly #objects = new Map<string, Held>();
   readonly #kept = new Map<string, Held>();
   #writes = 0;

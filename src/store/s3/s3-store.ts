@@ -2,6 +2,7 @@ import { DeleteObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Clien
 import { ATTRIBUTE_NAMES, type AttributeName } from '../../base/attribute-names.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
 import type { ProbeStore } from '../probes.ts';
+import type { PurgeStore } from '../purge.ts';
 import {
   type Body,
   type CallOptions,
@@ -25,6 +26,7 @@ import { listBucket } from './list.ts';
 import { hasObjectLock } from './object-lock.ts';
 import { S3Parts } from './parts.ts';
 import { S3Probes } from './probes.ts';
+import { S3Purge } from './purge.ts';
 import { putObject } from './put.ts';
 import { readObject } from './read.ts';
 import { historyOf } from './version-list.ts';
@@ -38,6 +40,7 @@ export class S3Store implements Store {
   readonly location: string;
   readonly parts: PartStore;
   readonly probes: ProbeStore;
+  readonly purge: PurgeStore;
   readonly copySource: Bucket;
   readonly holds = new Set<AttributeName>(ATTRIBUTE_NAMES.filter((name) => name !== 'objectLock'));
   readonly mayHold = new Set<AttributeName>();
@@ -52,6 +55,7 @@ export class S3Store implements Store {
     this.#in = new Bucket(spec, client, encryption);
     this.parts = new S3Parts(this.#in);
     this.copySource = this.#in;
+    this.purge = new S3Purge(this.#in);
     this.probes = new S3Probes(this.#in, this.parts);
   }
 

@@ -1,5 +1,6 @@
 import type { AttributeName } from '../../base/attribute-names.ts';
 import type { ProbeStore } from '../probes.ts';
+import type { PurgeStore } from '../purge.ts';
 import type {
   Body,
   CallOptions,
@@ -43,6 +44,10 @@ export class ForwardingStore implements Store {
 
   get copySource(): object | undefined {
     return this.inner.copySource;
+  }
+
+  get purge(): PurgeStore {
+    return this.inner.purge;
   }
 
   get probes(): ProbeStore | undefined {

@@ -1,0 +1,46 @@
+import { unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { PurgeStore } from '../purge.ts';
+import { type Store, StoreError } from '../store.ts';
+import { asStoreError } from './errors.ts';
+import type { FolderSync } from './folders.ts';
+import { sameState, stateOfRevision } from './revision.ts';
+import { revisionOfToken, type Swap } from './swap.ts';
+
+/** What a file store removes for good: files below .ferry-held by their exact names, and a marker that is still as it was put. */
+export class FilePurge implements PurgeStore {
+  readonly #store: Store;
+  readonly #view: () => { readonly swap: Swap; readonly syncing: FolderSync };
+  readonly #emptied: Set<string>;
+
+  /** `emptied` takes the folders that may be empty now, for when the store is closed. */
+  constructor(store: Store, view: () => { readonly swap: Swap; readonly syncing: FolderSync }, emptied: Set<string>) {
+    this.#store = store;
+    this.#view = view;
+    this.#emptied = emptied;
+  }
+
+  async dropKept(key: string, kept: string): Promise<void> {
+    const { swap, syncing } = this.#view();
+    const at = { store: this.#store.name, op: 'purge', key };
+    try {
+      // A swap that was cut off may have left the file under two names.
+      for (let held = await swap.held(kept); held !== undefined; held = await swap.held(kept)) {
+        // Whoever had the file open when it was hidden may have written it since.
+        if (!sameState(held.stats, stateOfRevision(revisionOfToken(kept)))) {
+          throw new StoreError({ ...at, kind: 'precondition', why: `${held.file} was written after it was hidden` });
+        }
+        await unlink(held.file);
+        await syncing.sync(dirname(held.file));
+        this.#emptied.add(dirname(held.file));
+      }
+    } catch (error) {
+      throw asStoreError(error, at);
+    }
+  }
+
+  async dropMarker(key: string, revision: string): Promise<void> {
+    if ((await this.#store.head(key)) === undefined) return;
+    await this.#store.remove(key, revision);
+  }
+}
