@@ -61,6 +61,8 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
       holdMs: parsed(parseDuration(document.tombstone.hold)),
       approvals: document.tombstone.approvals,
       markers: document.tombstone.markers ?? 'auto',
+      keep: document.tombstone.keep,
+      without: document.tombstone.without,
     },
     limits: {
       concurrency: document.limits.concurrency,

@@ -33,14 +33,23 @@ export interface Plan {
   /** Whether a server may copy by itself between two of its own buckets. */
   readonly serverSideCopy: 'allow' | 'never';
   readonly finish: Finish;
-  readonly tombstone: {
-    readonly holdMs: number;
-    readonly approvals: number;
-    /** `remove`: purge deletes markers also where the server binds no DELETE to what is deleted. */
-    readonly markers: 'auto' | 'remove';
-  };
+  readonly tombstone: TombstoneSpec;
   readonly limits: Limits;
 }
+
+export interface TombstoneSpec {
+  readonly holdMs: number;
+  readonly approvals: number;
+  /** `remove`: purge deletes markers also where the server binds no DELETE to what is deleted. */
+  readonly markers: 'auto' | 'remove';
+  /** Left out: the safest that a source has. */
+  readonly keep?: Keep | undefined;
+  /** A source may do without compare-and-swap, where its history shows what came between. */
+  readonly without?: 'cas' | undefined;
+}
+
+/** What a restore brings back: the hidden version, bytes put aside at the source, or the copy at the centre. */
+export type Keep = 'version' | 'staged' | 'centre';
 
 export type Finish = 'copied' | 'verified' | 'tombstoned';
 

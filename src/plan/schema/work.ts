@@ -71,6 +71,15 @@ export const tombstoneSchema = mapping(
       ['auto', 'remove'],
       'Whether purge removes markers only where no write can be lost with them (auto), or in any bucket (remove).',
     ).optional(),
+    // Both optional, so that plans of before keep their digest.
+    keep: oneOf(
+      ['version', 'staged', 'centre'],
+      'What keeps the old bytes: the hidden version, a copy put aside at the source, or the copy at the centre alone. Left out, the safest that the source has.',
+    ).optional(),
+    without: oneOf(
+      ['cas'],
+      'What a source with versioning may lack: cas is a PUT that honours If-Match. Left out, nothing.',
+    ).optional(),
   },
   'How the source is emptied, where finish is tombstoned.',
 );
