@@ -36,6 +36,8 @@ export interface Store {
   readonly purge: PurgeStore;
   /** Where the store keeps histories; known from `open` on. */
   readonly versions?: VersionStore | undefined;
+  /** Where old bytes can be put aside before a `replace` that would keep none of them. */
+  readonly staging?: StagingStore | undefined;
   /** What shows what the store does beyond the rest of this port; for `doctor`. */
   readonly probes?: ProbeStore | undefined;
   /**
@@ -99,9 +101,10 @@ export interface Store {
    * Undoes a `replace`: the kept bytes become the object again, provided that the object there now has `revision` (or is absent,
    * where `revision` is `undefined`).
    *
-   * @throws StoreError `precondition` when the object there is another one; `absent` when nothing is kept under the token.
+   * @throws StoreError `precondition` when the object there is another one; `absent` when nothing is kept under the token; `digest`
+   * when what is kept has another SHA-256 than the options say (not every store looks).
    */
-  reinstate(key: string, revision: string | undefined, kept: string, options?: CallOptions): Promise<ObjectHead>;
+  reinstate(key: string, revision: string | undefined, kept: string, options?: ReinstateOptions): Promise<ObjectHead>;
 
   /** Removes the object if it still has `revision`; for probes. @throws StoreError `precondition` when it is another one. */
   remove(key: string, revision: string, options?: CallOptions): Promise<void>;
@@ -116,6 +119,39 @@ export type StoreKind = 'file' | 's3' | 'memory';
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface ReinstateOptions extends CallOptions {
+  /** Hex SHA-256 that the bytes must have; left out, they are taken as they are. */
+  readonly sha256?: string;
+}
+
+/** What of an object is to be put aside. */
+export interface StageOptions extends CallOptions {
+  /** Bytes of the object. */
+  readonly size: number;
+  /** Hex SHA-256 of its bytes. */
+  readonly sha256: string;
+  /** What it carries beside its bytes. */
+  readonly attributes: Attributes;
+  /** Whether the store's own word for the SHA-256 of what it holds is enough; else the bytes are read again. */
+  readonly attested: boolean;
+}
+
+/** Copies of objects under keys of ferry's own, which no plain listing shows. */
+export interface StagingStore {
+  /** The token under which `stage` puts this state of the object. */
+  token(key: string, revision: string): string;
+  /** Whether a token is of this kind. */
+  holds(kept: string): boolean;
+  /**
+   * Puts a copy of this state aside and proves that it has the SHA-256. May be called again; finds its own effect. A crash may leave
+   * the copy, or an upload of it: `PurgeStore.dropKept` removes either.
+   *
+   * @returns the copy's facts, with what it carries.
+   * @throws StoreError `precondition` where the object is another one; `absent` where there is none.
+   */
+  stage(key: string, revision: string, options: StageOptions): Promise<ObjectHead>;
 }
 
 export interface ReadOptions extends CallOptions {
@@ -202,6 +238,11 @@ export interface WriteOptions extends CallOptions {
   readonly overNull?: string;
   /** `replace` leaves it to the server alone to see that the revision is stale, and does not look first: to try the server. */
   readonly serverChecks?: boolean;
+  /**
+   * `replace` looks whether the revision is stale, but tells the server no condition: for servers that honour none, where who calls can
+   * find out afterwards what came between. Stores that need no server take no notice.
+   */
+  readonly unconditional?: boolean;
 }
 
 export interface Replaced {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request } from 'node:http';
+import { createServer, type IncomingHttpHeaders, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
@@ -13,8 +13,10 @@ export interface CountingProxy {
 }
 
 export interface ProxyOptions {
-  /** Called when the server has done something and before its client hears of it. */
-  readonly heard?: (name: string) => void;
+  /** Called when the server has done something and before its client hears of it: it waits for a promise. */
+  readonly heard?: (name: string) => void | Promise<void>;
+  /** Requests that are answered `501 Not Implemented` and do not reach the server. */
+  readonly refuses?: (headers: IncomingHttpHeaders) => boolean;
   /** Changes the answer to a listing of objects or versions. */
   readonly listing?: (body: string) => string;
 }
@@ -22,19 +24,23 @@ export interface ProxyOptions {
 /** Stands between ferry and a server and counts what it did, so that a test need not believe ferry's own counts. */
 export async function countingProxy(target: string, options: ProxyOptions = {}): Promise<CountingProxy> {
   const { hostname, port } = new URL(target);
-  const done = new Map<string, number>();
+  const counts = new Map<string, number>();
   const sent = new Map<string, number>();
   const given = new Map<string, number>();
   const server = createServer((incoming, outgoing) => {
     const { method, headers, url: path } = incoming;
     const name = `${method} ${path?.split('?')[0]}`;
+    if (options.refuses?.(headers) === true) {
+      incoming.resume();
+      outgoing.writeHead(501).end('<Error><Code>NotImplemented</Code><Message>not here</Message></Error>');
+      return;
+    }
     const counted = (to: Map<string, number>) => (chunk: Buffer) => to.set(name, (to.get(name) ?? 0) + chunk.length);
     incoming.on('data', counted(sent));
     const onward = request({ hostname, port, method, headers, path }, (answer) => {
-      if ((answer.statusCode ?? 500) < 300) {
-        done.set(name, (done.get(name) ?? 0) + 1);
-        options.heard?.(name);
-      }
+      const done = (answer.statusCode ?? 500) < 300;
+      if (done) counts.set(name, (counts.get(name) ?? 0) + 1);
+      const waits = done ? options.heard?.(name) : undefined;
       if (options.listing !== undefined && method === 'GET' && /[?&](versions|list-type)/.test(path ?? '')) {
         void text(answer).then((body) => {
           const { 'content-length': _, ...headers } = answer.headers;
@@ -43,10 +49,14 @@ export async function countingProxy(target: string, options: ProxyOptions = {}):
         });
         return;
       }
-      answer.on('data', counted(given));
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
+      const pass = (): void => {
+        answer.on('data', counted(given));
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(outgoing);
+      };
       answer.on('error', () => outgoing.destroy());
+      if (waits === undefined) pass();
+      else waits.then(pass, (error: Error) => outgoing.destroy(error));
     });
     onward.on('error', () => outgoing.destroy());
     // Who is killed in the middle of a request takes its other half along.
@@ -64,5 +74,5 @@ export async function countingProxy(target: string, options: ProxyOptions = {}):
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return { endpoint: `http://127.0.0.1:${address.port}`, done, sent, given };
+  return { endpoint: `http://127.0.0.1:${address.port}`, done: counts, sent, given };
 }

@@ -6,6 +6,7 @@ import type { VersionStore } from '../versions.ts';
 import { type Bucket, http } from './bucket.ts';
 import { DeleteBatch } from './delete-batch.ts';
 import { etag, revisionOf } from './facts.ts';
+import { dropStaged, isStaged } from './staged.ts';
 import { S3Versions } from './versions.ts';
 
 /** What a bucket removes for good: versions by their ids, and where there are none, a marker that is still as it was put. */
@@ -21,7 +22,8 @@ export class S3Purge implements PurgeStore {
   }
 
   async dropKept(key: string, kept: string, options: CallOptions = {}): Promise<void> {
-    await this.dropVersion({ key, version: kept }, options);
+    if (isStaged(kept)) await dropStaged(this.#in, key, kept, options);
+    else await this.dropVersion({ key, version: kept }, options);
   }
 
   async dropMarker(

@@ -10,9 +10,10 @@ import {
   type ListOptions,
   type ObjectHead,
   type ObjectReader,
-  type PartStore,
   type ReadOptions,
+  type ReinstateOptions,
   type Replaced,
+  type StagingStore,
   type Store,
   StoreError,
   type WriteOptions,
@@ -29,6 +30,8 @@ import { S3Probes } from './probes.ts';
 import { S3Purge } from './purge.ts';
 import { putObject } from './put.ts';
 import { readObject } from './read.ts';
+import { headStaged, reinstateStaged, S3Staging } from './staged.ts';
+import { isStaged, isStagedKey, keyOfToken } from './staged-key.ts';
 import { historyOf } from './version-list.ts';
 import { reinstateVersion, spareNull, versioningOf } from './versioning.ts';
 import { S3Versions } from './versions.ts';
@@ -38,7 +41,8 @@ export class S3Store implements Store {
   readonly name: string;
   readonly kind = 's3';
   readonly location: string;
-  readonly parts: PartStore;
+  readonly parts: S3Parts;
+  readonly staging: StagingStore;
   readonly probes: ProbeStore;
   readonly purge: PurgeStore;
   readonly copySource: Bucket;
@@ -56,6 +60,7 @@ export class S3Store implements Store {
     this.parts = new S3Parts(this.#in);
     this.copySource = this.#in;
     this.purge = new S3Purge(this.#in);
+    this.staging = new S3Staging(this, this.#in, this.parts);
     this.probes = new S3Probes(this.#in, this.parts);
   }
 
@@ -83,8 +88,8 @@ export class S3Store implements Store {
     if (locks === undefined) this.mayHold.add('objectLock');
   }
 
-  list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
-    return listBucket(this.#in, options);
+  async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
+    for await (const page of listBucket(this.#in, options)) yield page.filter(({ key }) => !isStagedKey(key));
   }
 
   async head(key: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
@@ -117,10 +122,11 @@ export class S3Store implements Store {
 
   async replace(key: string, revision: string, body: Body, options: WriteOptions): Promise<Replaced> {
     try {
+      const condition = options.unconditional === true ? {} : { IfMatch: etag(revision) };
       const looks = this.#in.versioning === 'enabled' && options.serverChecks !== true;
       const kept = looks ? await this.#versionOf(key, revision, options) : undefined;
       await spareNull(this.#in, 'replace', key, options);
-      const head = await putObject(this.#in, 'replace', key, body, options, { IfMatch: etag(revision) });
+      const head = await putObject(this.#in, 'replace', key, body, options, condition);
       return kept === undefined ? { head } : { head, kept };
     } catch (error) {
       if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
@@ -134,15 +140,20 @@ export class S3Store implements Store {
   }
 
   async headKept(key: string, kept: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
-    return await new S3Versions(this.#in, 'enabled').head(key, kept, options);
+    if (!isStaged(kept)) return await new S3Versions(this.#in, 'enabled').head(key, kept, options);
+    const head = await headStaged(this.#in, keyOfToken(kept), options);
+    return head && { ...head, key };
   }
 
   async reinstate(
     key: string,
     revision: string | undefined,
     kept: string,
-    options: CallOptions = {},
+    options: ReinstateOptions = {},
   ): Promise<ObjectHead> {
+    if (isStaged(kept)) {
+      return await reinstateStaged(this, this.#in, this.parts, key, { revision, kept }, options);
+    }
     return await reinstateVersion(this, this.#in, key, { revision, kept }, options);
   }
 

@@ -5,7 +5,7 @@ import { readerBody } from './body.ts';
 import { type Bucket, http, type Versioning } from './bucket.ts';
 import { attributesIn } from './facts.ts';
 import { orDestroy } from './read.ts';
-import { reinstateInParts } from './reinstate.ts';
+import { copyInParts } from './reinstate.ts';
 import { historyOf } from './version-list.ts';
 import { S3Versions } from './versions.ts';
 
@@ -114,11 +114,12 @@ async function writtenAgain(
   const at = { store: bucket.store, op: 'reinstate', key };
   if (size > SMALL && store.parts !== undefined) {
     (old.Body as Readable).destroy();
-    const work = { key, version: kept, size, attributes, over: revision };
-    return await reinstateInParts(bucket, store.parts, work, options);
+    const from = { key, which: { VersionId: kept } };
+    const work = { op: 'reinstate', from, to: key, size, attributes, over: revision };
+    return await copyInParts(bucket, store.parts, work, options);
   }
   const { body } = readerBody(old.Body as Readable, size, at, options.signal);
-  // Read to its end before the write begins: see reinstateInParts.
+  // Read to its end before the write begins: see copyInParts.
   const bytes = Buffer.concat(await Array.fromAsync(body));
   const write = { ...options, size, attributes };
   return revision === undefined

@@ -10,7 +10,9 @@ import type {
   ObjectReader,
   PartStore,
   ReadOptions,
+  ReinstateOptions,
   Replaced,
+  StagingStore,
   Store,
   StoreKind,
   WriteOptions,
@@ -48,6 +50,10 @@ export class ForwardingStore implements Store {
 
   get purge(): PurgeStore {
     return this.inner.purge;
+  }
+
+  get staging(): StagingStore | undefined {
+    return this.inner.staging;
   }
 
   get probes(): ProbeStore | undefined {
@@ -94,7 +100,7 @@ export class ForwardingStore implements Store {
     return this.inner.headKept(key, kept, options);
   }
 
-  reinstate(key: string, revision: string | undefined, kept: string, options?: CallOptions): Promise<ObjectHead> {
+  reinstate(key: string, revision: string | undefined, kept: string, options?: ReinstateOptions): Promise<ObjectHead> {
     return this.inner.reinstate(key, revision, kept, options);
   }
 

@@ -8,7 +8,9 @@ import type {
   ObjectReader,
   PartStore,
   ReadOptions,
+  ReinstateOptions,
   Replaced,
+  StagingStore,
   Store,
   WriteOptions,
 } from '../store.ts';
@@ -73,6 +75,20 @@ class LimitedStore extends ForwardingStore {
     return this.#versions;
   }
 
+  override get staging(): StagingStore | undefined {
+    const { staging } = this.inner;
+    return (
+      staging && {
+        token: (key, revision) => staging.token(key, revision),
+        holds: (kept) => staging.holds(kept),
+        stage: async (key, revision, options) => {
+          await this.#request(options);
+          return await staging.stage(key, revision, options);
+        },
+      }
+    );
+  }
+
   override async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
     await this.#request(options);
     for await (const page of this.inner.list(options)) {
@@ -112,7 +128,7 @@ class LimitedStore extends ForwardingStore {
     key: string,
     revision: string | undefined,
     kept: string,
-    options?: CallOptions,
+    options?: ReinstateOptions,
   ): Promise<ObjectHead> {
     await this.#request(options);
     return await this.inner.reinstate(key, revision, kept, options);
