@@ -39,7 +39,7 @@ export interface Moved {
   bytes: number;
 }
 
-/** Steps of one object in one drive; three lead from `planned` to `tombstoned`. */
+/** Steps of one object in one drive; four lead from `planned` to `tombstoned`. */
 const MOST_STEPS = 20;
 
 /** How many objects in a row may fail for passing reasons before the engine believes that a store is down. */

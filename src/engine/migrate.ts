@@ -8,6 +8,8 @@ import { abortUploads } from '../migration/cleanup.ts';
 import type { StepContext } from '../migration/context.ts';
 import { copy } from '../migration/copy.ts';
 import { takeInventory } from '../migration/inventory.ts';
+import { requireKeep } from '../migration/keep.ts';
+import { dropOld, leaves } from '../migration/keeping.ts';
 import { withKeyGuard } from '../migration/key-guard.ts';
 import { requireCapabilities } from '../migration/probe.ts';
 import { begunTombstone, settle, tombstone, tombstoneIntent } from '../migration/tombstone.ts';
@@ -44,17 +46,21 @@ export async function migrate(work: MigrateWork): Promise<Moved> {
   }
 }
 
-async function migrateAll(work: MigrateWork): Promise<Moved> {
+async function migrateAll(asked: MigrateWork): Promise<Moved> {
   const moved: Moved = { objects: 0, bytes: 0 };
+  let work = asked;
   requireVersions(work.context.plan, work.context.stores);
+  if (work.until === 'tombstoned') await requireKeep(work.context.plan, work.context.stores, work.context.signal);
   const resumed = sources(work.context.plan).filter((name) => !isListed(work, name));
   // A listing that goes on where an earlier call was cut off has not seen what was written before that place since.
   const whole = resumed.filter((name) => work.ledger.inventory.state(name)?.after === undefined);
   for (const name of resumed) await list(work, name);
   refuseUnassigned(work);
-  await requireCapabilities(work.context, work.ledger, work.until);
+  const withoutCas = await requireCapabilities(work.context, work.ledger, work.until);
+  work = { ...work, context: { ...work.context, withoutCas } };
   if (work.until === 'tombstoned') await requireApart(work.context, work.ledger);
-  add(moved, await driveAll(work, [...UNRESOLVED, 'verified', 'copied', 'planned']));
+  const begun: State[] = work.ledger.queries.anyLeaving() ? ['tombstoned'] : [];
+  add(moved, await driveAll(work, [...begun, ...UNRESOLVED, 'verified', 'copied', 'planned']));
   await abortUploads(work.context, work.ledger, ['planned', 'failed']);
   const late = sources(work.context.plan).filter((name) => !whole.includes(name));
   if (late.length === 0) return moved;
@@ -125,8 +131,10 @@ function nextStep(context: StepContext, until: Finish): (row: ObjectRow) => Step
     take: (row) => tombstone(context, row),
   };
   const settling: Step = { name: 'tombstone', take: (row) => settle(context, row) };
+  const dropping: Step = { name: 'drop', take: (row) => dropOld(context, row) };
   return (row) => {
     const { state } = row;
+    if (leaves(row)) return dropping;
     if ((state === 'verified' || isUnresolved(state)) && begunTombstone(row) !== undefined) return settling;
     if (state === 'planned' || isUnresolved(state)) return copying;
     if (state === 'copied' && until !== 'copied') return verifying;

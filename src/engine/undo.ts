@@ -2,6 +2,7 @@ import type { RetryPolicy } from '../base/retry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ObjectRow } from '../ledger/rows.ts';
 import type { StepContext } from '../migration/context.ts';
+import { dropOld, leaves } from '../migration/keeping.ts';
 import { restore } from '../migration/restore.ts';
 import type { UnresolvedObject } from '../migration/summary.ts';
 import { settle } from '../migration/tombstone.ts';
@@ -35,11 +36,13 @@ export async function undoTombstones(work: UndoWork): Promise<Undone> {
   };
   // A run that was killed may have put its marker there and not said so.
   const settling: Step = { name: 'tombstone', take: (row) => settle(context, row) };
+  const dropping: Step = { name: 'drop', take: (row) => dropOld(context, row) };
   const moved = await drive({
     ledger,
     states: ['verified', 'tombstoned'],
     wanted: (row) => work.chosen(row) && (row.state === 'verified' || withinHold(context, row, left)),
     next: (row) => {
+      if (leaves(row)) return dropping;
       if (row.state === 'tombstoned') return restoring;
       return row.state === 'verified' && row.intent !== undefined ? settling : undefined;
     },

@@ -103,6 +103,14 @@ export class Queries {
     return this.tallies().reduce((sum, tally) => sum + states.reduce((n, state) => n + tally.states[state], 0), 0);
   }
 
+  /** Whether a run was cut off before it had removed old bytes that nothing relies on. */
+  anyLeaving(): boolean {
+    const found = this.#db
+      .prepare("SELECT 1 FROM object WHERE state = 'tombstoned' AND tombstone ->> 'leaving' IS NOT NULL LIMIT 1")
+      .get();
+    return found !== undefined;
+  }
+
   /** Whether any object failed because bytes or digests do not agree. */
   integrityFailures(): number {
     const row = this.#db

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Keep } from '../plan/types.ts';
 import type { Attributes } from '../store/store.ts';
 import { STATES, type State } from './lifecycle.ts';
 
@@ -13,6 +14,12 @@ export interface TombstoneIntent {
   readonly holdUntil: number;
   /** The state of the source that the swap is bound to. */
   readonly revision: string;
+  /** Its id, where the source keeps versions: the marker must come to lie right on it. */
+  readonly version?: string | undefined;
+  /** Where the old bytes are to be kept; absent in intents of before there was a choice. */
+  readonly keep?: Keep | undefined;
+  /** The server honours no condition, so that only the history tells what came between. */
+  readonly withoutCas?: boolean | undefined;
 }
 
 /** What is known of a tombstone at the source. */
@@ -21,6 +28,8 @@ export interface TombstoneRecord {
   readonly revision: string;
   /** Where the source keeps the old bytes; absent when the marker overwrote them. */
   readonly kept?: string | undefined;
+  /** Where old bytes still are that nothing relies on and that are to go. */
+  readonly leaving?: string | undefined;
   readonly at: number;
   readonly holdUntil: number;
   /** No marker was put: the application's own delete marker on top of the history stands for it. */
@@ -76,7 +85,15 @@ export interface ObjectChange {
 }
 
 const Intent = z.discriminatedUnion('step', [
-  z.object({ step: z.literal('tombstone'), at: z.number(), holdUntil: z.number(), revision: z.string() }),
+  z.object({
+    step: z.literal('tombstone'),
+    at: z.number(),
+    holdUntil: z.number(),
+    revision: z.string(),
+    version: z.string().optional(),
+    keep: z.enum(['version', 'staged', 'centre']).optional(),
+    withoutCas: z.boolean().optional(),
+  }),
   z.object({ step: z.literal('restore') }),
   z.object({ step: z.literal('purge'), at: z.number() }),
 ]);
@@ -84,6 +101,7 @@ const Intent = z.discriminatedUnion('step', [
 const Tombstone = z.object({
   revision: z.string(),
   kept: z.string().optional(),
+  leaving: z.string().optional(),
   at: z.number(),
   holdUntil: z.number(),
   deleted: z.boolean().optional(),

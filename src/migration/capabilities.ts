@@ -7,6 +7,8 @@ export interface StoreUse {
   readonly role: 'source' | 'centre' | 'both';
   /** A source whose objects are to be tombstoned. */
   readonly emptied: boolean;
+  /** Such a source may do without compare-and-swap: its history tells what came between. */
+  readonly withoutCas: boolean;
   /** A centre whose own checksums are to be the proof. */
   readonly attested: boolean;
   /** Whether whole histories of keys move from or to it. */
@@ -25,6 +27,7 @@ export function useOf(plan: Plan, store: string, kind: StoreKind): StoreUse {
     kind,
     role: into.length === 0 ? 'source' : source ? 'both' : 'centre',
     emptied: source && plan.finish === 'tombstoned',
+    withoutCas: source && plan.finish === 'tombstoned' && plan.tombstone.without === 'cas',
     attested: into.length > 0 && plan.verify === 'attested',
     histories: plan.partitions.some(({ from, to, versions }) => versions === 'all' && (from === store || to === store)),
     encryption: asked ?? (required ? 'any' : undefined),
@@ -52,6 +55,7 @@ const always = (): boolean => true;
 const never = (): boolean => false;
 const centre = ({ role }: StoreUse): boolean => role !== 'source';
 const emptied = (use: StoreUse): boolean => use.emptied;
+const swapped = (use: StoreUse): boolean => use.emptied && !use.withoutCas;
 const written = (use: StoreUse): boolean => centre(use) || use.emptied;
 const attested = (use: StoreUse): boolean => use.attested;
 
@@ -101,9 +105,12 @@ export const CAPABILITIES: readonly CapabilityRow[] = [
     either: true,
     means: 'a tombstone keeps the old bytes as a version; else restore brings the copy back',
     weight: 'fact',
-    needed: (use) => use.histories && centre(use),
+    needed: (use) => (use.histories && centre(use)) || use.withoutCas,
     writes: false,
-    fix: 'enable versioning, or say `versions: current`: a centre without versions keeps no history',
+    fix: ({ withoutCas }) =>
+      withoutCas
+        ? 'enable versioning: without: cas needs it, since nothing else tells what came between'
+        : 'enable versioning, or say `versions: current`: a centre without versions keeps no history',
   },
   {
     id: 'object-lock',
@@ -177,9 +184,9 @@ export const CAPABILITIES: readonly CapabilityRow[] = [
     id: 'replace-if-unchanged',
     means: 'a write over an object that has changed since is refused (PUT If-Match)',
     weight: 'safety',
-    needed: emptied,
+    needed: swapped,
     writes: true,
-    fix: 'use `finish: verified`: this store cannot be emptied without the danger of losing a write',
+    fix: 'use `finish: verified`, or enable versioning and say tombstone.without: cas: this store cannot be emptied otherwise without the danger of losing a write',
   },
   {
     id: 'complete-if-absent',
@@ -195,7 +202,7 @@ export const CAPABILITIES: readonly CapabilityRow[] = [
     kinds: ['s3'],
     means: 'the end of an upload over an object that has changed is refused; restore of large objects needs it',
     weight: 'safety',
-    needed: emptied,
+    needed: swapped,
     writes: true,
     fix: 'use `finish: verified`: large objects could not be restored safely',
   },

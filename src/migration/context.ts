@@ -25,6 +25,8 @@ export interface StepContext {
   readonly retry: RetryPolicy;
   /** Ends a step at once; it may then be taken again. */
   readonly signal: AbortSignal;
+  /** Names of sources whose server honours no condition and whose history tells instead what came between. */
+  readonly withoutCas?: ReadonlySet<string>;
   /** Why the object's centre could not keep its key apart from others, so that it must not be written there; none where all can. */
   readonly keyGuard?: KeyGuard;
 }

@@ -1,5 +1,6 @@
 import type { Route, Router } from '../plan/router.ts';
 import type { Plan } from '../plan/types.ts';
+import { isStagedKey } from '../store/s3/staged-key.ts';
 import type { ListEntry, ListOptions, Store } from '../store/store.ts';
 import { historyRevision, listsHistories } from './history.ts';
 import { isProbeKey } from './probe.ts';
@@ -34,7 +35,7 @@ export async function* listRouted(
   for await (const page of pages) {
     const last = page.at(-1);
     if (last === undefined) continue;
-    const objects = page.filter((entry) => !isProbeKey(entry.key));
+    const objects = page.filter((entry) => !isProbeKey(entry.key) && !(source.kind === 's3' && isStagedKey(entry.key)));
     const items = objects
       .map((entry) => ({ entry, route: router.route(source.name, entry.key) }))
       .filter(({ entry, route }) => !isHidden(plan, entry, route));

@@ -14,29 +14,45 @@ export type Capability = 'create-if-absent' | 'replace-if-unchanged' | 'checks-d
  * Makes sure, by trying, that each store does what the run relies on: centres refuse to overwrite, and, where their word is to be
  * taken for what they hold, bytes of another digest; sources that are to be emptied refuse a swap over a newer object. The results are in the ledger; a store is asked once.
  *
+ * @returns the names of sources that refuse no such swap, and that the plan empties all the same, since their histories tell what came between.
  * @throws FerryError `refused` naming the store that does not.
  */
-export async function requireCapabilities(context: StepContext, ledger: Ledger, until: Finish): Promise<void> {
+export async function requireCapabilities(
+  context: StepContext,
+  ledger: Ledger,
+  until: Finish,
+): Promise<ReadonlySet<string>> {
   const { plan } = context;
   for (const name of new Set(plan.partitions.map((partition) => partition.to))) {
     await requireOne(context, ledger, name, 'create-if-absent');
     if (plan.verify === 'attested') await requireOne(context, ledger, name, 'checks-digest');
   }
-  if (until !== 'tombstoned') return;
+  const withoutCas = new Set<string>();
+  if (until !== 'tombstoned') return withoutCas;
   for (const name of new Set(plan.partitions.map((partition) => partition.from))) {
-    await requireOne(context, ledger, name, 'replace-if-unchanged');
+    const missing = await missingAt(context, ledger, name, 'replace-if-unchanged');
+    if (missing === undefined) continue;
+    requireHistory(context, name, missing);
+    withoutCas.add(name);
   }
+  return withoutCas;
+}
+
+/** Without compare-and-swap a write that the marker hits shows in the history alone. @throws FerryError `refused` */
+function requireHistory({ plan, stores }: StepContext, name: string, missing: Missing): void {
+  const isKept = stores.get(name)?.versions?.state === 'enabled';
+  if (plan.tombstone.without === 'cas' && isKept) return;
+  const { op } = REFUSED['replace-if-unchanged'];
+  const lost = ', and it keeps no versions, so that a write which the tombstone hits would be lost without a trace';
+  const hint =
+    plan.tombstone.without === 'cas'
+      ? 'nothing was moved; enable versioning on the bucket, or use a server that honours conditional writes'
+      : `${CONDITIONAL}, or empty it all the same with versioning enabled and tombstone.without: cas`;
+  throw new FerryError({ fault: 'refused', op, subject: name, why: WHY[missing] + (isKept ? '' : lost), hint });
 }
 
 async function requireOne(context: StepContext, ledger: Ledger, name: string, capability: Capability): Promise<void> {
-  const store = context.stores.get(name);
-  if (store === undefined) throw new Error(`the plan has no store ${name}`);
-  // These adapters do it themselves, and their conformance suite shows it; a server has to be asked.
-  if (store.kind !== 's3') return;
-  const known = ledger.probes.result(name, capability);
-  const able = known ?? (await probe(store, capability, context.signal));
-  if (known === undefined) ledger.probes.record(name, capability, able);
-  const missing = able ? BESIDE[capability].find((one) => ledger.probes.result(name, one) === false) : capability;
+  const missing = await missingAt(context, ledger, name, capability);
   if (missing === undefined) return;
   throw new FerryError({
     fault: 'refused',
@@ -44,6 +60,23 @@ async function requireOne(context: StepContext, ledger: Ledger, name: string, ca
     ...REFUSED[capability],
     why: WHY[missing],
   });
+}
+
+/** What a store has been shown not to do, of what one capability rests on. */
+async function missingAt(
+  context: StepContext,
+  ledger: Ledger,
+  name: string,
+  capability: Capability,
+): Promise<Missing | undefined> {
+  const store = context.stores.get(name);
+  if (store === undefined) throw new Error(`the plan has no store ${name}`);
+  // These adapters do it themselves, and their conformance suite shows it; a server has to be asked.
+  if (store.kind !== 's3') return undefined;
+  const known = ledger.probes.result(name, capability);
+  const able = known ?? (await probe(store, capability, context.signal));
+  if (known === undefined) ledger.probes.record(name, capability, able);
+  return able ? BESIDE[capability].find((one) => ledger.probes.result(name, one) === false) : capability;
 }
 
 const CONDITIONAL = 'nothing was moved; use a server that honours conditional writes (`ferry doctor` tries it again)';
@@ -64,7 +97,9 @@ const BESIDE = {
   'checks-digest': [],
 } as const satisfies Readonly<Record<Capability, readonly string[]>>;
 
-const WHY: Readonly<Record<Capability | (typeof BESIDE)[Capability][number], string>> = {
+type Missing = Capability | (typeof BESIDE)[Capability][number];
+
+const WHY: Readonly<Record<Missing, string>> = {
   'create-if-absent': 'the server overwrites an object although it was told not to (PUT with If-None-Match: *)',
   'create-if-absent-races':
     'the server overwrites an object when several are created at once (PUT with If-None-Match: *)',

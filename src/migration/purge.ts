@@ -40,6 +40,10 @@ export async function purge(context: StepContext, row: ObjectRow, means: PurgeMe
       ? await purgeObject(context, row, tombstone, means)
       : await purgeHistory(context, row, tombstone, means);
   if ('to' in removed) return removed;
+  // Beside a history: a copy that was put aside is under a key of its own.
+  const { kept } = tombstone;
+  const aside = source.versions !== undefined && kept !== undefined && source.staging?.holds(kept) === true;
+  if (aside) await source.purge.dropKept(row.key, kept, { signal: context.signal });
   const uploads = await abortUploads(context, row, source, means.listedAt(source.name));
   const record: PurgeRecord = { ...removed, uploads: removed.uploads + uploads, at: intent.at };
   return { to: 'purged', change: { purge: record, intent: null, reason: null, integrity: false } };
@@ -72,7 +76,10 @@ async function purgeObject(
     here === undefined || here.revision === tombstone.revision || (await isMarker(source, row.key, marker, signal));
   if (!isOurs) return writtenAgain();
   try {
-    if (tombstone.kept !== undefined) await source.purge.dropKept(row.key, tombstone.kept, { signal });
+    // A run that was cut off may have left bytes that nothing relies on.
+    for (const token of [tombstone.kept, tombstone.leaving]) {
+      if (token !== undefined) await source.purge.dropKept(row.key, token, { signal });
+    }
     const left = here !== undefined && !(await dropMarker(source, row.key, here.revision, means, signal));
     return {
       versions: tombstone.kept === undefined ? 0 : 1,

@@ -24,15 +24,34 @@ export async function restore(context: StepContext, row: ObjectRow): Promise<Out
   }
   const revision = here?.revision;
   try {
-    const head =
-      row.tombstone.kept === undefined
-        ? await returnCopy(context, row, source, centre, revision ?? row.tombstone.revision)
-        : await source.reinstate(row.key, revision, row.tombstone.kept, { signal });
-    return restored(head);
+    return restored(await bringBack(context, row, row.tombstone, revision));
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
     return await alreadyBack(source, row, signal);
   }
+}
+
+async function bringBack(
+  context: StepContext,
+  row: ObjectRow,
+  { kept, revision }: TombstoneRecord,
+  here: string | undefined,
+): Promise<ObjectHead> {
+  const { source, centre } = endsOf(context, row);
+  const { signal } = context;
+  if (kept !== undefined) {
+    const digest = row.sha256 === undefined ? {} : { sha256: row.sha256 };
+    return await source.reinstate(row.key, here, kept, { signal, ...digest });
+  }
+  const head = await returnCopy(context, row, source, centre, here ?? revision);
+  await dropMarker(source, row.key, here ?? revision, signal);
+  return head;
+}
+
+/** A store that keeps what it replaces has the marker now. */
+async function dropMarker(source: Store, key: string, revision: string, signal: AbortSignal): Promise<void> {
+  const token = source.keptToken(key, revision);
+  if (token !== undefined) await source.purge.dropKept(key, token, { signal });
 }
 
 /** Nothing was written, so nothing is to be undone; unless someone brought the key to life since. */
@@ -68,7 +87,14 @@ async function alreadyBack(source: Store, row: ObjectRow, signal: AbortSignal): 
   const there = await digestOfObject(source, row.key, { signal });
   // All links have the same bytes, none: only where they lead tells them apart.
   const isLink = there.head.attributes.link === row.attributes.link;
-  if (there.sha256 === row.sha256 && isLink) return restored(there.head);
+  if (there.sha256 === row.sha256 && isLink) {
+    // The attempt that brought it back may have been cut off before it cleaned up.
+    const { kept, revision } = row.tombstone ?? {};
+    if (kept !== undefined && source.staging?.holds(kept) === true)
+      await source.purge.dropKept(row.key, kept, { signal });
+    if (kept === undefined && revision !== undefined) await dropMarker(source, row.key, revision, signal);
+    return restored(there.head);
+  }
   return unresolved('conflict', 'the source was written again after its tombstone; a restore would overwrite that');
 }
 

@@ -1,9 +1,12 @@
 import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import type { Version, VersionStore } from '../store/versions.ts';
+import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { type Covering, judgeCovering, tellsCovered } from './covering.ts';
 import { sameAttributes } from './fidelity.ts';
 import { freshOf, historyRevision, isWhole } from './history.ts';
+import { keptAs } from './keeping.ts';
 import { isMarker, type Marker, markerFor } from './marker.ts';
 
 /** The state of the source that the marker may be put over: the newest one that was copied. */
@@ -48,15 +51,27 @@ export async function tombstoneHistory(
   if (!isLast || freshOf(before, records)?.length !== 0) {
     return unresolved('conflict', 'the source was written after its copy');
   }
-  if (newest.marker) return done(intent, newest, undefined, true);
+  if (newest.marker) return done(source, row, intent, newest, undefined, true);
   const head = await from.head(row.key, newest.version, { signal });
   if (head === undefined || !sameAttributes(row.attributes, head.attributes, context.clock.now())) {
     return unresolved('conflict', 'what the source carries beside its bytes changed after its copy');
   }
+  if (intent.withoutCas === true && !(await isNewest(source, row, newest, signal))) {
+    return unresolved('conflict', 'the source was written after its copy');
+  }
   return await swap({ context, row, intent, source, from, marker, newest });
 }
 
-/** The outcome of a tombstone whose marker is on top already, put there by a run that was killed before it could say so. */
+/** Whether the object as it is now, read to its end, is the newest version that was copied. */
+async function isNewest(source: Store, row: ObjectRow, newest: Version, signal: AbortSignal): Promise<boolean> {
+  const { head, sha256 } = await digestOfObject(source, row.key, { signal });
+  return sha256 === row.sha256 && (head.version ?? 'null') === newest.version;
+}
+
+/**
+ * The outcome of a tombstone whose marker is in the history already, put there by a run that was killed before it could say so, or by an
+ * attempt whose answer was lost.
+ */
 export async function putBefore(
   context: StepContext,
   row: ObjectRow,
@@ -64,10 +79,15 @@ export async function putBefore(
 ): Promise<Outcome | undefined> {
   const { source, centre } = endsOf(context, row);
   const { signal } = context;
+  const marker = markerFor(context, row, intent, centre);
+  if (tellsCovered(source)) {
+    const bound = { version: intent.version ?? context.history.of(row.id).at(-1)?.sourceVersion };
+    const covering = await judgeCovering(source.versions, row, bound, marker, signal);
+    return covering && judged(source, row, intent, covering);
+  }
   const history = (await source.versions?.of(row.key, { signal })) ?? [];
-  const put = await ownMarker(source, row.key, history, markerFor(context, row, intent, centre), signal);
-  const below = source.versions?.state === 'enabled' ? history.at(-2) : undefined;
-  return put === undefined ? undefined : done(intent, put, below, false);
+  const put = await ownMarker(source, row.key, history, marker, signal);
+  return put === undefined ? undefined : done(source, row, intent, put, undefined, false);
 }
 
 async function ownMarker(
@@ -94,39 +114,51 @@ async function swap(work: {
   const { context, row, intent, source, from, marker, newest } = work;
   const { signal } = context;
   const hidden = context.history.of(row.id).find(({ sourceVersion }) => sourceVersion === 'null');
+  let version: string | undefined;
   try {
-    await source.replace(row.key, newest.revision, marker.bytes, {
+    const { head } = await source.replace(row.key, newest.revision, marker.bytes, {
       size: marker.bytes.byteLength,
       sha256: marker.sha256,
       attributes: marker.attributes,
       signal,
       ...(hidden === undefined ? {} : { overNull: hidden.revision }),
+      ...(intent.withoutCas === true ? { unconditional: true } : {}),
     });
+    version = head.version;
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
-    const put = await ownMarker(source, row.key, await from.of(row.key, { signal }), marker, signal);
-    if (put === undefined) return unresolved('conflict', `the source was written after its copy (${error.why})`);
+    const put = await putBefore(context, row, intent);
+    return put ?? unresolved('conflict', `the source was written after its copy (${error.why})`);
   }
-  const after = await from.of(row.key, { signal });
-  const index = after.findLastIndex(({ marker: deletes, size }) => !deletes && size === marker.bytes.byteLength);
-  const put = after[index];
-  const below = after[index - 1];
-  if (put === undefined) return unresolved('conflict', 'the marker was removed at once by someone else');
+  if (tellsCovered(source)) {
+    const covering = await judgeCovering(from, row, newest, marker, signal, version);
+    if (covering !== undefined) return judged(source, row, intent, covering);
+  }
   // Suspended, the marker took the place of `null`, and what lies below it may be any older state.
-  if (from.state === 'enabled' && below?.version !== newest.version) {
-    // The same bytes were written between: the condition could not tell. Without the marker that write is the object again.
-    await from.remove(row.key, put.version, { signal });
-    return unresolved('conflict', 'the source was written after its copy, with the same bytes');
-  }
-  return done(intent, put, from.state === 'enabled' ? below : undefined, false);
+  const after = await from.of(row.key, { signal });
+  const put = after.findLast(({ marker: deletes, size }) => !deletes && size === marker.bytes.byteLength);
+  if (put === undefined) return unresolved('conflict', 'the marker was removed at once by someone else');
+  return done(source, row, intent, put, undefined, false);
 }
 
-function done(intent: TombstoneIntent, top: Version, kept: Version | undefined, deleted: boolean): Outcome {
+function judged(source: Store, row: ObjectRow, intent: TombstoneIntent, covering: Covering): Outcome {
+  if (covering.to === 'conflict') return unresolved('conflict', covering.reason);
+  return done(source, row, intent, covering.top, covering.kept, false);
+}
+
+function done(
+  source: Store,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+  top: Version,
+  kept: string | undefined,
+  deleted: boolean,
+): Outcome {
   const tombstone = {
     revision: historyRevision(top),
     at: intent.at,
     holdUntil: intent.holdUntil,
-    ...(kept === undefined || kept.marker ? {} : { kept: kept.version }),
+    ...keptAs(source, row, intent, kept),
     ...(deleted ? { deleted } : {}),
   };
   return { to: 'tombstoned', change: { tombstone, intent: null, reason: null, integrity: false } };

@@ -1,11 +1,14 @@
 import { isUnresolved } from '../ledger/lifecycle.ts';
 import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
-import { type Replaced, type Store, StoreError } from '../store/store.ts';
+import { type ObjectHead, type Replaced, type Store, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { copy } from './copy.ts';
+import { judgeCovering, tellsCovered } from './covering.ts';
 import { sameAttributes } from './fidelity.ts';
 import { movesHistory } from './history.ts';
+import { keepAt } from './keep.ts';
+import { keepOf, keptAs, stage, unstage } from './keeping.ts';
 import { isMarker, type Marker, markerFor } from './marker.ts';
 import { historyTombstoneRevision, putBefore, tombstoneHistory } from './tombstone-history.ts';
 
@@ -20,8 +23,22 @@ export async function tombstoneIntent(context: StepContext, row: ObjectRow): Pro
   const revision = history
     ? historyTombstoneRevision(context, row)
     : here && (await unchangedRevision(context, source, row, here.revision));
+  const version = history ? context.history.of(row.id).at(-1)?.sourceVersion : versionOf(source, here);
   const at = context.clock.now();
-  return { step: 'tombstone', at, holdUntil: at + context.plan.tombstone.holdMs, revision: revision ?? row.revision };
+  return {
+    step: 'tombstone',
+    at,
+    holdUntil: at + context.plan.tombstone.holdMs,
+    revision: revision ?? row.revision,
+    keep: keepAt(context.plan, source),
+    ...(version === undefined ? {} : { version }),
+    ...(context.withoutCas?.has(source.name) === true ? { withoutCas: true } : {}),
+  };
+}
+
+/** The id of the state that the object is in, where its history tells what a marker covers. Not every server names `null`. */
+function versionOf(source: Store, here: ObjectHead | undefined): string | undefined {
+  return here === undefined || !tellsCovered(source) ? undefined : (here.version ?? 'null');
 }
 
 /**
@@ -34,10 +51,40 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
     throw new Error(`object ${row.id} is to be tombstoned but is ${row.state} and its intent is not written`);
   }
   if (movesHistory(context, row)) return await tombstoneHistory(context, row, row.intent);
+  const { intent } = row;
   const { source, centre } = endsOf(context, row);
-  const marker = markerFor(context, row, row.intent, centre);
-  const { signal } = context;
+  const marker = markerFor(context, row, intent, centre);
+  const outcome = await put(context, row, intent, source, centre, marker);
+  if (outcome.to !== 'tombstoned') await undone(context, row, intent, source, marker);
+  return outcome;
+}
 
+/** Leaves nothing of an attempt that did not come to a tombstone, while its intent is still in the ledger. */
+async function undone(
+  context: StepContext,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+  source: Store,
+  marker: Marker,
+): Promise<void> {
+  const { signal } = context;
+  // A marker whose answer was lost may lie below what someone wrote since.
+  if (tellsCovered(source)) await judgeCovering(source.versions, row, { version: NONE }, marker, signal);
+  await unstage(row, intent, source, signal);
+}
+
+/** No version has this id: whatever a marker lies on, it is taken away. */
+const NONE = '';
+
+async function put(
+  context: StepContext,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+  source: Store,
+  centre: Store,
+  marker: Marker,
+): Promise<Outcome> {
+  const { signal } = context;
   const copyNow = await centre.head(row.key, { signal });
   const here = await source.head(row.key, { signal });
   if (
@@ -46,26 +93,45 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
     (await isMarker(source, row.key, marker, signal))
   ) {
     // A run before this one put it there and was killed before it could say so.
-    return done(row.intent, here.revision, await keptOf(source, row, row.intent, signal));
+    return await found(context, row, intent, source, marker, here.revision);
   }
   if (copyNow?.revision !== row.centreRevision) {
-    if (here === undefined) await bringBack(source, row.key, row.intent, signal);
+    if (here === undefined) await bringBack(source, row.key, intent, signal);
     return unresolved(
       'conflict',
       'the copy at the centre is not the one that was verified; the source is left as it is',
     );
   }
-  if (here === undefined && !(await cutShort(source, row.key, row.intent, signal))) {
+  if (here === undefined && !(await cutShort(source, row.key, intent, signal))) {
     return unresolved('conflict', 'the source was deleted after its copy: decide whether the copy must go too');
   }
-  if (here !== undefined && here.revision !== row.intent.revision) {
+  if (here !== undefined && here.revision !== intent.revision) {
+    return await changed(context, source, row, here.revision, 'the source changed after its copy');
+  }
+  if (here !== undefined && intent.version !== undefined && versionOf(source, here) !== intent.version) {
     return await changed(context, source, row, here.revision, 'the source changed after its copy');
   }
   // An ETag follows the bytes alone: new metadata over the same bytes shows only here.
   if (here !== undefined && !sameAttributes(row.attributes, here.attributes, context.clock.now())) {
     return unresolved('conflict', 'what the source carries beside its bytes changed after its copy');
   }
-  return await swap(context, row, row.intent, source, marker);
+  if (intent.withoutCas === true && !(await isCopied(source, row, intent, signal))) {
+    return unresolved('conflict', 'the source changed after its copy');
+  }
+  const staged = here === undefined ? undefined : await stage(context, row, intent, source);
+  if (typeof staged === 'object') return staged;
+  return await swap(context, row, intent, source, marker, staged);
+}
+
+/** Whether the object as it is now, read to its end, is what was copied. */
+async function isCopied(source: Store, row: ObjectRow, intent: TombstoneIntent, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { head, sha256 } = await digestOfObject(source, row.key, { signal });
+    return sha256 === row.sha256 && versionOf(source, head) === intent.version;
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'absent') return false;
+    throw error;
+  }
 }
 
 /**
@@ -100,9 +166,14 @@ export async function settle(context: StepContext, row: ObjectRow): Promise<Outc
   const here = await source.head(row.key, { signal });
   if (here?.size === marker.bytes.byteLength && (await isMarker(source, row.key, marker, signal))) {
     if (row.state !== 'verified') return { to: 'copied', change: { intent, reason: null, integrity: false } };
-    return done(intent, here.revision, await keptOf(source, row, intent, signal));
+    const outcome = await found(context, row, intent, source, marker, here.revision);
+    if (outcome.to !== 'tombstoned') await undone(context, row, intent, source, marker);
+    return outcome;
   }
-  if (here === undefined && row.intent !== undefined) await bringBack(source, row.key, intent, signal);
+  if (row.intent !== undefined) {
+    if (here === undefined) await bringBack(source, row.key, intent, signal);
+    await undone(context, row, intent, source, marker);
+  }
   return row.state === 'verified' ? { to: 'verified', change: { intent: null } } : await copy(context, row);
 }
 
@@ -117,16 +188,29 @@ export function begunTombstone(row: ObjectRow): TombstoneIntent | undefined {
   return { step: 'tombstone', at, holdUntil, revision: row.revision };
 }
 
-/** Where the bytes before the marker are kept, if they are. */
-async function keptOf(
-  source: Store,
+/** The outcome where the marker is there already. */
+async function found(
+  context: StepContext,
   row: ObjectRow,
   intent: TombstoneIntent,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  if (row.tombstone?.at === intent.at) return row.tombstone.kept;
-  const kept = source.keptToken(row.key, intent.revision);
-  return kept !== undefined && (await source.headKept(row.key, kept, { signal })) !== undefined ? kept : undefined;
+  source: Store,
+  marker: Marker,
+  revision: string,
+): Promise<Outcome> {
+  const { signal } = context;
+  // What lies below a marker that was told of before was judged then.
+  const isKnown = row.tombstone?.at === intent.at;
+  if (!isKnown && tellsCovered(source)) {
+    const covering = await judgeCovering(source.versions, row, intent, marker, signal);
+    if (covering?.to === 'conflict') return unresolved('conflict', covering.reason);
+    if (covering !== undefined) return done(source, row, intent, covering.top.revision, covering.kept);
+  }
+  const token =
+    keepOf(source, intent) === 'staged' && source.staging !== undefined
+      ? source.staging.token(row.key, intent.revision)
+      : source.keptToken(row.key, intent.revision);
+  const isKept = token !== undefined && (await source.headKept(row.key, token, { signal })) !== undefined;
+  return done(source, row, intent, revision, isKept ? token : undefined);
 }
 
 /** Shows the old bytes again where an attempt was cut off after hiding them. Whatever someone wrote there meanwhile stays. */
@@ -168,6 +252,7 @@ async function swap(
   intent: TombstoneIntent,
   source: Store,
   marker: Marker,
+  staged: string | undefined,
 ): Promise<Outcome> {
   const { signal } = context;
   let replaced: Replaced;
@@ -177,16 +262,23 @@ async function swap(
       sha256: marker.sha256,
       attributes: marker.attributes,
       signal,
+      ...(intent.withoutCas === true ? { unconditional: true } : {}),
     });
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
     // Either someone wrote, or a marker of ours arrived whose answer was lost. Only the bytes can tell.
     const now = await source.head(row.key, { signal });
     if (now !== undefined && (await isMarker(source, row.key, marker, signal)))
-      return done(intent, now.revision, undefined);
+      return await found(context, row, intent, source, marker, now.revision);
     return await changed(context, source, row, now?.revision, `the source changed after its copy (${error.why})`);
   }
-  return done(intent, replaced.head.revision, replaced.kept);
+  const { head, kept } = replaced;
+  if (tellsCovered(source)) {
+    const covering = await judgeCovering(source.versions, row, intent, marker, signal, head.version);
+    if (covering?.to === 'covers') return done(source, row, intent, covering.top.revision, covering.kept);
+    return unresolved('conflict', covering?.reason ?? 'the marker was removed at once by someone else');
+  }
+  return done(source, row, intent, head.revision, staged ?? kept);
 }
 
 /** Whether an earlier attempt was cut between hiding the old bytes and showing the marker: they are then whole where it keeps them. */
@@ -197,11 +289,18 @@ async function cutShort(source: Store, key: string, intent: TombstoneIntent, sig
   return kept?.revision === intent.revision;
 }
 
-function done(intent: TombstoneIntent, revision: string, kept: string | undefined): Outcome {
+function done(
+  source: Store,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+  revision: string,
+  kept: string | undefined,
+): Outcome {
+  const { at, holdUntil } = intent;
   return {
     to: 'tombstoned',
     change: {
-      tombstone: { revision, kept, at: intent.at, holdUntil: intent.holdUntil },
+      tombstone: { revision, ...keptAs(source, row, intent, kept), at, holdUntil },
       intent: null,
       reason: null,
       integrity: false,

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FerryError } from '../../src/base/errors.ts';
@@ -87,6 +87,39 @@ describe('a tombstone that was cut off between hiding and showing', () => {
     expect(existsSync(join(laid.legacy, KEY))).toBe(false);
     rmSync(join(laid.hamar, KEY));
     expect((await drivePlan(laid, 'run')).totals.states.conflict).toBe(1);
+    expect(digestsIn(laid.legacy, true)).toEqual(before);
+  });
+});
+
+describe('old bytes that are to go, as the centre keeps them', () => {
+  const change = { tombstone: { keep: 'centre' } };
+
+  it('stay, and are restored, where someone wrote them after they were hidden', async () => {
+    const laid = layOut(change, FILES);
+    const open = openSync(join(laid.legacy, KEY), 'a');
+    const wrap = legacyOnly(async (swap) => {
+      const swapped = await swap();
+      writeSync(open, ' and more');
+      closeSync(open);
+      return swapped;
+    });
+    const run = await drivePlan(laid, 'run', { wrap });
+    expect(run.totals.states.tombstoned).toBe(1);
+    expect(rowOf(laid, KEY)?.reason).toContain('the old bytes are kept at the source');
+    expect((await drivePlan(laid, 'restore')).totals.states.restored).toBe(1);
+    expect(readFileSync(join(laid.legacy, KEY), 'utf8')).toBe('first and more');
+  });
+
+  it('stay, and are restored, where the copy is gone by then', async () => {
+    const laid = layOut(change, FILES);
+    const before = digestsIn(laid.legacy, true);
+    const wrap = legacyOnly(async (swap) => {
+      const swapped = await swap();
+      rmSync(join(laid.hamar, KEY));
+      return swapped;
+    });
+    expect((await drivePlan(laid, 'run', { wrap })).totals.states.tombstoned).toBe(1);
+    expect((await drivePlan(laid, 'restore')).totals.states.restored).toBe(1);
     expect(digestsIn(laid.legacy, true)).toEqual(before);
   });
 });

@@ -45,16 +45,30 @@ function nothingIsLost(laid: Laid, before: Readonly<Record<string, string>>): vo
   }
 }
 
-describe.each(['before', 'after', 'effect'])('killed %s each step in turn', (where) => {
+const WAYS = ['before', 'after', 'effect'].flatMap((where) => [
+  { where, keep: 'staged' },
+  { where, keep: 'centre' },
+]);
+
+/** With `keep: centre` no old bytes stay once a run is through, wherever it was killed. */
+function nothingIsHeld(laid: Laid, keep: string): void {
+  const held = Object.keys(digestsIn(laid.legacy, true)).filter((key) => key.startsWith('.ferry-held/'));
+  expect(held.length).toBe(keep === 'centre' ? 0 : 3);
+}
+
+describe.each(WAYS)('killed $where each step in turn, keep: $keep', ({ where, keep }) => {
+  const change = { limits: { concurrency: 1 }, tombstone: { keep } };
+
   it('a run goes on to the same end', async () => {
     let points = 0;
     for (let point = 1; ; point += 1) {
-      const laid = layOut({ limits: { concurrency: 1 } }, FILES);
+      const laid = layOut(change, FILES);
       const before = digestsIn(laid.legacy);
       const ended = await child(laid, 'run', where, point);
       nothingIsLost(laid, before);
       expect(await child(laid, 'run', 'never', 0)).toBe(true);
       expect(statesIn(laid), `point ${point}`).toEqual({ tombstoned: 3 });
+      nothingIsHeld(laid, keep);
       expect({ ...digestsIn(laid.hamar), ...digestsIn(laid.dublin), 'tmp/x': before['tmp/x'] }).toEqual(before);
       expect(await child(laid, 'restore', 'never', 0)).toBe(true);
       expect(digestsIn(laid.legacy, true), `point ${point}`).toEqual(before);
@@ -68,7 +82,7 @@ describe.each(['before', 'after', 'effect'])('killed %s each step in turn', (whe
   it('a purge goes on to the same end', async () => {
     let points = 0;
     for (let point = 1; ; point += 1) {
-      const laid = layOut({ limits: { concurrency: 1 }, tombstone: { hold: '0s' } }, FILES);
+      const laid = layOut({ ...change, tombstone: { hold: '0s', keep } }, FILES);
       const before = digestsIn(laid.legacy);
       await child(laid, 'run', 'never', 0);
       const ended = await child(laid, 'purge', where, point);
@@ -88,7 +102,7 @@ describe.each(['before', 'after', 'effect'])('killed %s each step in turn', (whe
   it('a restore goes on to the same end', async () => {
     let points = 0;
     for (let point = 1; ; point += 1) {
-      const laid = layOut({ limits: { concurrency: 1 } }, FILES);
+      const laid = layOut(change, FILES);
       const before = digestsIn(laid.legacy);
       await child(laid, 'run', 'never', 0);
       const ended = await child(laid, 'restore', where, point);

@@ -2,6 +2,7 @@ import { closeStores, openStores } from '../../engine/stores.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import { planDigest } from '../../migration/chain.ts';
 import { estimateSeconds } from '../../migration/estimate.ts';
+import { keepFindings } from '../../migration/keep.ts';
 import { keyFindings } from '../../migration/key-findings.ts';
 import { type Survey, survey } from '../../migration/survey.ts';
 import { versionFindings } from '../../migration/version-findings.ts';
@@ -30,13 +31,15 @@ export async function planCommand(file: string, options: GlobalOptions, io: Io):
     const lost = lossFindings(plan, found);
     const keys = keyFindings(plan, found, ledger);
     const versions = versionFindings(plan, stores);
-    const all = [...findings, ...coverageFindings(plan, found), ...lost, ...keys, ...versions];
+    const keep = keepFindings(plan, stores);
+    const all = [...findings, ...coverageFindings(plan, found), ...lost, ...keys, ...versions, ...keep];
     const document = documentOf(plan, found, all);
     io.document(document);
     io.print(render(plan, found, document.digest, document.estimate.seconds));
     for (const { severity, message } of lost) io.print(`${severity}: ${message}`);
     for (const finding of findings) io.tell(findingLine(finding));
-    for (const { severity, subject, message } of [...keys, ...versions]) io.tell(`${severity}: ${subject}: ${message}`);
+    for (const { severity, subject, message } of [...keys, ...versions, ...keep])
+      io.tell(`${severity}: ${subject}: ${message}`);
     return 'done';
   } finally {
     router.close();
