@@ -47,6 +47,32 @@ export class Queries {
     return raw === undefined ? undefined : objectRow(raw);
   }
 
+  /** A page of a source's keys after one, in UTF-8 order. */
+  keysOf(source: string, after: string, limit: number): string[] {
+    return this.#db
+      .prepare(
+        'SELECT key FROM object WHERE source = (SELECT id FROM store WHERE name = ?) AND key > ? ORDER BY key LIMIT ?',
+      )
+      .all(source, after, limit)
+      .map((row) => String(row['key']));
+  }
+
+  /**
+   * The digests that name kept bytes of a source's tombstones (docs/tombstone.md), sorted, each with its object. The sorting is the
+   * database's, which takes it to the disk where it grows; only digests and ids are sorted, no keys.
+   */
+  *keptBy(source: string): Generator<{ readonly token: string; readonly object: number }> {
+    const rows = this.#db
+      .prepare(`
+        WITH held AS (
+          SELECT id, replace(json_extract(tombstone, '$.kept'), '.ferry-held/', '') AS kept FROM object
+          WHERE source = (SELECT id FROM store WHERE name = ?) AND json_extract(tombstone, '$.kept') IS NOT NULL
+        )
+        SELECT substr(kept, 1, 64) AS token, id FROM held ORDER BY token`)
+      .iterate(source);
+    for (const row of rows) yield { token: String(row['token']), object: Number(row['id']) };
+  }
+
   /** A page of a source's keys after one, in UTF-8 order, of the partitions that move to one centre. */
   keysTo(source: string, centre: string, after: string, limit: number): string[] {
     return this.#db

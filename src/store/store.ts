@@ -2,7 +2,7 @@ import type { AttributeName } from '../base/attribute-names.ts';
 import type { ObjectLock } from './object-lock.ts';
 import type { ProbeStore } from './probes.ts';
 import type { PurgeStore } from './purge.ts';
-import type { VersionStore } from './versions.ts';
+import type { StateListOptions, StatePage, VersionStore } from './versions.ts';
 
 /**
  * The port to a place that holds objects, and its contract. Adapters: `file`, `s3`, `memory`. Retry, rate limits, the
@@ -54,6 +54,17 @@ export interface Store {
   readonly tooLarge?: ((attributes: Attributes) => readonly AttributeName[]) | undefined;
   /** Attributes that objects may carry there although the store could not find out whether it holds them; known once it is open. */
   readonly mayHold?: ReadonlySet<AttributeName> | undefined;
+
+  /**
+   * Every state of every key, also what newer ones hide: the newest state of a key need not come first. Known from `open` on; absent
+   * where the store surely keeps no histories. What lies below ferry's own names is listed too.
+   */
+  readonly states?: ((options: StateListOptions) => AsyncIterable<StatePage>) | undefined;
+  /**
+   * What tombstones of whatever ledger have hidden in a place of its own, and what dead writers left: bytes that no other listing
+   * shows. Those of `replace` come in order of `token`. Absent where the store has no such place.
+   */
+  readonly keptBytes?: ((options?: CallOptions) => AsyncIterable<KeptBytes>) | undefined;
 
   /** Checks that the store is there and may be used: a folder that exists, a bucket that answers. `create` makes a missing folder. */
   open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void>;
@@ -188,6 +199,19 @@ export interface ObjectHead extends ListEntry {
   /** Id of this state, only where the store keeps histories. */
   readonly version?: string;
   readonly attributes: Attributes;
+}
+
+/** Bytes that lie where no object can. */
+export interface KeptBytes {
+  /**
+   * What its name tells of the token under which `replace` kept it: 64 hex digits. Any other text is where it lies below the store's
+   * root: it was not kept by a `replace` that came to its end.
+   */
+  readonly token: string;
+  /** Only where the store can tell. */
+  readonly key?: string;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** What an object carries beside its bytes. Names after the S3 API's PutObject. */
@@ -376,12 +400,23 @@ export interface PartStore {
   ): Promise<ObjectHead>;
   /** Drops an upload and what arrived of it; fine when it is gone already. */
   abort(key: string, upload: string, options?: CallOptions): Promise<void>;
-  /** All unfinished uploads below a prefix, page by page. */
-  readonly all?: ((options: CallOptions & { readonly prefix: string }) => AsyncIterable<readonly Upload[]>) | undefined;
   /** Unfinished uploads of exactly this key. */
   uploads(key: string, options?: CallOptions): Promise<readonly Upload[]>;
+  /**
+   * Unfinished uploads of all keys that begin with `prefix`, by key, page by page. Not every server shows all of them: MinIO shows
+   * none by a prefix that is no key, and without a prefix only those begun since it was started.
+   */
+  readonly all?: ((options: UploadListOptions) => AsyncIterable<readonly Upload[]>) | undefined;
   /** Where the server can take parts out of other stores by itself. */
   readonly copies?: PartCopies | undefined;
+}
+
+export interface UploadListOptions extends CallOptions {
+  readonly prefix: string;
+  /** Asks the server for all uploads of the bucket, and gives those of the prefix: for a server that shows none by a prefix. */
+  readonly unprefixed?: boolean;
+  /** Only what comes after this upload: a listing goes on where it was. */
+  readonly after?: Pick<Upload, 'key' | 'id'>;
 }
 
 export interface BeginOptions extends CallOptions {

@@ -24,6 +24,32 @@ export interface KeyHistory extends ListEntry {
   readonly bytes: number;
 }
 
+/** One state of one key in a listing of all states. */
+export interface KeyVersion extends Version {
+  readonly key: string;
+  /** Whether it is the newest state of its key. */
+  readonly latest: boolean;
+}
+
+/** A page of states, those of a key beside each other, and where the listing goes on after it. */
+export interface StatePage {
+  readonly states: readonly KeyVersion[];
+  /** `undefined` after the last page. */
+  readonly next: StateCursor | undefined;
+}
+
+/** Where a listing of states goes on: after that state of that key, or after the key. */
+export interface StateCursor {
+  readonly key: string;
+  readonly version?: string;
+}
+
+export interface StateListOptions extends CallOptions {
+  readonly prefix?: string;
+  /** `next` of a page that came before: a listing goes on where it was. */
+  readonly from?: StateCursor;
+}
+
 /**
  * Where a store keeps the whole history of a key (https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html). The rules of the
  * `Store` port hold: errors are `StoreError`, every method may be called again.

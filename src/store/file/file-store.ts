@@ -7,6 +7,7 @@ import type { PurgeStore } from '../purge.ts';
 import {
   type Body,
   type CallOptions,
+  type KeptBytes,
   type ListEntry,
   type ListOptions,
   type ObjectHead,
@@ -20,6 +21,7 @@ import {
 import { asStoreError, codeOf } from './errors.ts';
 import { factsOf } from './facts.ts';
 import { FolderSync, isRealFolder, makeFolders } from './folders.ts';
+import { keptFiles } from './held.ts';
 import { fileOf } from './keys.ts';
 import { listFiles } from './list.ts';
 import { ESCAPED, type Naming, PLAIN } from './names.ts';
@@ -124,6 +126,14 @@ export class FileStore implements Store {
           why: `there is no folder ${this.#root}`,
         });
       throw asStoreError(error, { store: this.name, op: 'list' });
+    }
+  }
+
+  async *keptBytes({ signal }: CallOptions = {}): AsyncGenerator<KeptBytes> {
+    try {
+      yield* keptFiles(this.#root, signal);
+    } catch (error) {
+      throw asStoreError(error, { store: this.name, op: 'list kept bytes' });
     }
   }
 

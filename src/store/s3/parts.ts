@@ -4,6 +4,7 @@ import {
   CreateMultipartUploadCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListPartsCommand,
   type ListPartsCommandOutput,
   UploadPartCommand,
@@ -17,6 +18,7 @@ import {
   type PartStore,
   StoreError,
   type Upload,
+  type UploadListOptions,
 } from '../store.ts';
 import { attributeInput } from './attributes.ts';
 import { type Bucket, http } from './bucket.ts';
@@ -163,6 +165,46 @@ export class S3Parts implements PartStore {
     );
   }
 
+  async *all(options: UploadListOptions): AsyncGenerator<readonly Upload[]> {
+    const { after, unprefixed } = options;
+    const prefix = this.#in.prefix + options.prefix;
+    let at: UploadMarker | undefined = after && { KeyMarker: this.#in.prefix + after.key, UploadIdMarker: after.id };
+    do {
+      const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
+        Bucket: this.#in.name,
+        EncodingType: 'url',
+        ...(unprefixed === true ? {} : { Prefix: prefix }),
+        ...at,
+      });
+      const page: ListMultipartUploadsCommandOutput = await this.#in.send('list uploads', undefined, () =>
+        this.#in.client.send(command, http(options)),
+      );
+      const told = (text = ''): string => (page.EncodingType === 'url' ? decodeListed(text) : text);
+      yield (page.Uploads ?? []).flatMap(({ Key, UploadId, Initiated }) => {
+        const key = told(Key);
+        if (!key.startsWith(prefix) || UploadId === undefined) return [];
+        return [{ key: key.slice(this.#in.prefix.length), id: UploadId, begun: Initiated?.getTime() ?? 0 }];
+      });
+      at = this.#onward(page, told(page.NextKeyMarker), at);
+    } while (at !== undefined);
+  }
+
+  /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html: a key has any number of uploads, so both markers count. */
+  #onward(
+    page: ListMultipartUploadsCommandOutput,
+    KeyMarker: string,
+    last: UploadMarker | undefined,
+  ): UploadMarker | undefined {
+    if (page.IsTruncated !== true) return undefined;
+    const UploadIdMarker = page.NextUploadIdMarker ?? '';
+    const isSame = KeyMarker === last?.KeyMarker && UploadIdMarker === (last?.UploadIdMarker ?? '');
+    if (KeyMarker === '' || isSame) {
+      const why = 'the server says that there is more but not where it goes on';
+      throw this.#in.error('other', 'list uploads', undefined, why);
+    }
+    return UploadIdMarker === '' ? { KeyMarker } : { KeyMarker, UploadIdMarker };
+  }
+
   /** What is at the key, asked for anew. */
   async #head(key: string, options: CallOptions): Promise<ObjectHead | undefined> {
     const command = new HeadObjectCommand({ ...this.#in.at(key), ChecksumMode: 'ENABLED' });
@@ -178,6 +220,11 @@ export class S3Parts implements PartStore {
   #error(op: string, key: string, why: string): StoreError {
     return new StoreError({ kind: 'transient', store: this.#in.store, op, key, why });
   }
+}
+
+interface UploadMarker {
+  readonly KeyMarker: string;
+  readonly UploadIdMarker?: string;
 }
 
 function base64(hex: string): string {

@@ -6,6 +6,7 @@ import type { PurgeStore } from '../purge.ts';
 import {
   type Body,
   type CallOptions,
+  type KeptBytes,
   type ListEntry,
   type ListOptions,
   type ObjectHead,
@@ -18,11 +19,12 @@ import {
   StoreError,
   type WriteOptions,
 } from '../store.ts';
-import type { VersionStore } from '../versions.ts';
+import type { StateListOptions, StatePage, VersionStore } from '../versions.ts';
 import { Bucket, http } from './bucket.ts';
 import type { Encryption } from './encryption.ts';
 import { etag, headOf, revisionOf } from './facts.ts';
 import { tooLarge } from './file-attributes.ts';
+import { keptObjects } from './kept-list.ts';
 import { listBucket } from './list.ts';
 import { hasObjectLock } from './object-lock.ts';
 import { S3Parts } from './parts.ts';
@@ -32,7 +34,7 @@ import { putObject } from './put.ts';
 import { readObject } from './read.ts';
 import { headStaged, reinstateStaged, S3Staging } from './staged.ts';
 import { isStaged, isStagedKey, keyOfToken } from './staged-key.ts';
-import { historyOf } from './version-list.ts';
+import { historyOf, listStates } from './version-list.ts';
 import { reinstateVersion, spareNull, versioningOf } from './versioning.ts';
 import { S3Versions } from './versions.ts';
 
@@ -66,6 +68,15 @@ export class S3Store implements Store {
 
   get versions(): VersionStore | undefined {
     return this.#versions;
+  }
+
+  /** A bucket that does not tell may have histories all the same. */
+  get states(): ((options: StateListOptions) => AsyncIterable<StatePage>) | undefined {
+    return this.#in.versioning === 'off' ? undefined : (options) => listStates(this.#in, options);
+  }
+
+  keptBytes(options: CallOptions = {}): AsyncGenerator<KeptBytes> {
+    return keptObjects(this.#in, options);
   }
 
   /** Never makes a bucket: where it would lie is for an operator to decide. */

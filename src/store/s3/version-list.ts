@@ -5,29 +5,26 @@ import {
   type ObjectVersion,
 } from '@aws-sdk/client-s3';
 import type { CallOptions, ListOptions } from '../store.ts';
-import type { KeyHistory, Version } from '../versions.ts';
+import type { KeyHistory, KeyVersion, StateCursor, StateListOptions, StatePage, Version } from '../versions.ts';
 import { type Bucket, http } from './bucket.ts';
 import { revisionOf } from './facts.ts';
 import { BENT, decodeListed, REPLACEMENT } from './keys.ts';
 
-interface Listed extends Version {
-  readonly key: string;
-  readonly latest: boolean;
-}
-
 interface Page {
   /** In the server's order: keys as `list` gives them, the states of a key newest first. */
-  readonly entries: readonly Listed[];
+  readonly entries: readonly KeyVersion[];
   /** Whether that order is sure: the SDK gives versions and markers apart, and two may bear the same time. */
   readonly ordered: boolean;
   /** Whether each key is surely told as it is: else several could be taken for one. */
   readonly legible: boolean;
+  /** Where the listing goes on after this page; the key has the store's own prefix. */
+  readonly next: StateCursor | undefined;
 }
 
 interface Query extends CallOptions {
   /** With the store's own prefix. */
   readonly prefix: string;
-  readonly after?: string | undefined;
+  readonly from?: StateCursor | undefined;
   readonly pageSize?: number;
 }
 
@@ -36,7 +33,10 @@ export async function* listHistories(bucket: Bucket, options: ListOptions): Asyn
   const { prefix = '', after, signal } = options;
   const query = { prefix: bucket.prefix + prefix, ...(signal === undefined ? {} : { signal }) };
   let open: KeyHistory | undefined;
-  for await (const page of pages(bucket, after === undefined ? query : { ...query, after: bucket.prefix + after })) {
+  for await (const page of pages(
+    bucket,
+    after === undefined ? query : { ...query, from: { key: bucket.prefix + after } },
+  )) {
     if (!page.legible) throw bucket.error('other', 'list versions', undefined, BENT);
     const done: KeyHistory[] = [];
     for (const entry of page.entries) {
@@ -51,7 +51,7 @@ export async function* listHistories(bucket: Bucket, options: ListOptions): Asyn
   if (open !== undefined && open.key !== '') yield [open];
 }
 
-function grown(known: KeyHistory | undefined, entry: Listed): KeyHistory {
+function grown(known: KeyHistory | undefined, entry: KeyVersion): KeyHistory {
   const { key, version, size, revision, modified } = entry;
   const one = { versions: entry.marker ? 0 : 1, markers: entry.marker ? 1 : 0, bytes: size };
   if (known === undefined) return { key, version, size, revision, modified, deleted: entry.marker, ...one };
@@ -63,6 +63,22 @@ function grown(known: KeyHistory | undefined, entry: Listed): KeyHistory {
   // The SDK gives a page's versions before its markers, so the newest may come late.
   const newest = entry.latest ? { version, size, revision, modified, deleted: entry.marker } : {};
   return { ...known, ...newest, ...sums };
+}
+
+/** Every state of every key below the store's prefix, page by page as the server gives them. */
+export async function* listStates(bucket: Bucket, options: StateListOptions): AsyncGenerator<StatePage> {
+  const { prefix = '', from, signal } = options;
+  const query: Query = {
+    prefix: bucket.prefix + prefix,
+    from: from && { ...from, key: bucket.prefix + from.key },
+    ...(signal === undefined ? {} : { signal }),
+  };
+  for await (const { entries, legible, next } of pages(bucket, query)) {
+    if (!legible) throw bucket.error('other', 'list versions', undefined, BENT);
+    // What consoles make of a folder has the store's prefix itself as its key, and no bytes.
+    const states = entries.filter(({ key, size }) => key !== '' || size > 0);
+    yield { states, next: next && { ...next, key: next.key.slice(bucket.prefix.length) } };
+  }
 }
 
 /** The history of one key, oldest first. */
@@ -77,8 +93,8 @@ async function newestFirst(
   bucket: Bucket,
   key: string,
   options: CallOptions & { readonly pageSize?: number },
-): Promise<Omit<Page, 'legible'>> {
-  const entries: Listed[] = [];
+): Promise<Pick<Page, 'entries' | 'ordered'>> {
+  const entries: KeyVersion[] = [];
   let ordered = true;
   for await (const page of pages(bucket, { ...options, prefix: bucket.named(key).Key })) {
     const mine = page.entries.filter((entry) => entry.key === key);
@@ -91,28 +107,25 @@ async function newestFirst(
 }
 
 async function* pages(bucket: Bucket, query: Query): AsyncGenerator<Page> {
-  let marker: Pick<ListObjectVersionsCommandOutput, 'KeyMarker' | 'VersionIdMarker'> | undefined =
-    query.after === undefined ? {} : { KeyMarker: query.after };
-  while (marker !== undefined) {
+  let at: StateCursor | undefined = query.from;
+  do {
     const command: ListObjectVersionsCommand = new ListObjectVersionsCommand({
       Bucket: bucket.name,
       Prefix: query.prefix,
       EncodingType: 'url',
       ...(query.pageSize === undefined ? {} : { MaxKeys: query.pageSize }),
-      ...marker,
+      ...(at === undefined ? {} : { KeyMarker: at.key }),
+      ...(at?.version === undefined ? {} : { VersionIdMarker: at.version }),
     });
     const output: ListObjectVersionsCommandOutput = await bucket.send('list versions', undefined, () =>
       bucket.client.send(command, http(query)),
     );
-    yield pageOf(bucket, output);
-    marker = nextMarker(bucket, output);
-  }
+    at = onward(bucket, output);
+    yield { ...pageOf(bucket, output), next: at };
+  } while (at !== undefined);
 }
 
-function nextMarker(
-  bucket: Bucket,
-  output: ListObjectVersionsCommandOutput,
-): { KeyMarker: string; VersionIdMarker?: string } | undefined {
+function onward(bucket: Bucket, output: ListObjectVersionsCommandOutput): StateCursor | undefined {
   if (output.IsTruncated !== true) return undefined;
   const { NextKeyMarker, NextVersionIdMarker, EncodingType } = output;
   if (NextKeyMarker === undefined || NextKeyMarker === '') {
@@ -123,11 +136,11 @@ function nextMarker(
       'the server says that there is more but not where it goes on',
     );
   }
-  const KeyMarker = EncodingType === 'url' ? decodeListed(NextKeyMarker) : NextKeyMarker;
-  return NextVersionIdMarker ? { KeyMarker, VersionIdMarker: NextVersionIdMarker } : { KeyMarker };
+  const key = EncodingType === 'url' ? decodeListed(NextKeyMarker) : NextKeyMarker;
+  return NextVersionIdMarker ? { key, version: NextVersionIdMarker } : { key };
 }
 
-function pageOf(bucket: Bucket, output: ListObjectVersionsCommandOutput): Page {
+function pageOf(bucket: Bucket, output: ListObjectVersionsCommandOutput): Omit<Page, 'next'> {
   const encoded = output.EncodingType === 'url';
   const versions = (output.Versions ?? []).map((item) => listed(bucket, item, false, encoded));
   const markers = (output.DeleteMarkers ?? []).map((item) => listed(bucket, item, true, encoded));
@@ -135,7 +148,12 @@ function pageOf(bucket: Bucket, output: ListObjectVersionsCommandOutput): Page {
   return { ...merged(versions, markers), legible };
 }
 
-function listed(bucket: Bucket, item: ObjectVersion & DeleteMarkerEntry, marker: boolean, encoded: boolean): Listed {
+function listed(
+  bucket: Bucket,
+  item: ObjectVersion & DeleteMarkerEntry,
+  marker: boolean,
+  encoded: boolean,
+): KeyVersion {
   const full = item.Key ?? '';
   return {
     key: (encoded ? decodeListed(full) : full).slice(bucket.prefix.length),
@@ -149,15 +167,15 @@ function listed(bucket: Bucket, item: ObjectVersion & DeleteMarkerEntry, marker:
 }
 
 /** Brings versions and markers of each key back into one order, by their times. */
-function merged(versions: readonly Listed[], markers: readonly Listed[]): Omit<Page, 'legible'> {
+function merged(versions: readonly KeyVersion[], markers: readonly KeyVersion[]): Pick<Page, 'entries' | 'ordered'> {
   if (markers.length === 0 || versions.length === 0) return { entries: [...versions, ...markers], ordered: true };
-  const byKey = new Map<string, { versions: Listed[]; markers: Listed[] }>();
+  const byKey = new Map<string, { versions: KeyVersion[]; markers: KeyVersion[] }>();
   for (const entry of [...versions, ...markers]) {
     const both = byKey.get(entry.key) ?? { versions: [], markers: [] };
     byKey.set(entry.key, both);
     (entry.marker ? both.markers : both.versions).push(entry);
   }
-  const entries: Listed[] = [];
+  const entries: KeyVersion[] = [];
   let ordered = true;
   for (const both of byKey.values()) {
     const times = new Set(both.versions.map(({ modified }) => modified));
@@ -167,9 +185,9 @@ function merged(versions: readonly Listed[], markers: readonly Listed[]): Omit<P
   return { entries: inKeyOrder(entries), ordered };
 }
 
-function interleaved(versions: readonly Listed[], markers: readonly Listed[]): Listed[] {
+function interleaved(versions: readonly KeyVersion[], markers: readonly KeyVersion[]): KeyVersion[] {
   const [left, right] = [[...versions], [...markers]];
-  const both: Listed[] = [];
+  const both: KeyVersion[] = [];
   for (;;) {
     const [a, b] = [left[0], right[0]];
     if (a === undefined || b === undefined) return [...both, ...left, ...right];
@@ -177,12 +195,12 @@ function interleaved(versions: readonly Listed[], markers: readonly Listed[]): L
   }
 }
 
-function isNewer(a: Listed, b: Listed): boolean {
+function isNewer(a: KeyVersion, b: KeyVersion): boolean {
   if (a.latest !== b.latest) return a.latest;
   return a.modified >= b.modified;
 }
 
 /** Stable: the states of a key stay as they are. */
-function inKeyOrder(entries: Listed[]): Listed[] {
+function inKeyOrder(entries: KeyVersion[]): KeyVersion[] {
   return entries.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
 }

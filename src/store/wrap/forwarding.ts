@@ -35,6 +35,15 @@ export class ForwardingStore implements Store {
     return this.inner.versions;
   }
 
+  get states(): Store['states'] {
+    return this.inner.states;
+  }
+
+  get keptBytes(): Store['keptBytes'] {
+    const { inner } = this;
+    return inner.keptBytes && ((options) => inner.keptBytes?.(options) ?? nothing());
+  }
+
   // A bucket knows them only once it is open.
   get holds(): ReadonlySet<AttributeName> {
     return this.inner.holds;
@@ -116,3 +125,5 @@ export class ForwardingStore implements Store {
     return this.inner.close();
   }
 }
+
+async function* nothing(): AsyncGenerator<never> {}

@@ -5,7 +5,7 @@ export function limitedParts(
   inner: PartStore,
   request: (options: CallOptions | undefined) => Promise<void>,
 ): PartStore {
-  const { copies } = inner;
+  const { all, copies } = inner;
   return {
     limits: inner.limits,
     begin: async (key, options) => {
@@ -32,6 +32,15 @@ export function limitedParts(
       await request(options);
       return await inner.uploads(key, options);
     },
+    all:
+      all &&
+      async function* (options) {
+        await request(options);
+        for await (const page of all.call(inner, options)) {
+          yield page;
+          await request(options);
+        }
+      },
     copies: copies && limitedCopies(copies, request),
   };
 }

@@ -89,12 +89,13 @@ class LimitedStore extends ForwardingStore {
     );
   }
 
+  override get states(): Store['states'] {
+    const { states } = this.inner;
+    return states && ((options) => this.#each(states(options), options));
+  }
+
   override async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
-    await this.#request(options);
-    for await (const page of this.inner.list(options)) {
-      yield page;
-      await this.#request(options);
-    }
+    yield* this.#each(this.inner.list(options), options);
   }
 
   override async head(key: string, options?: CallOptions): Promise<ObjectHead | undefined> {
@@ -137,6 +138,15 @@ class LimitedStore extends ForwardingStore {
   override async remove(key: string, revision: string, options?: CallOptions): Promise<void> {
     await this.#request(options);
     await this.inner.remove(key, revision, options);
+  }
+
+  /** A page is a request. */
+  async *#each<T>(pages: AsyncIterable<T>, options: CallOptions): AsyncGenerator<T> {
+    await this.#request(options);
+    for await (const page of pages) {
+      yield page;
+      await this.#request(options);
+    }
   }
 
   async #request(options: CallOptions | undefined): Promise<void> {

@@ -1,6 +1,7 @@
 import { ATTEMPTS, pause, type RetryPolicy, retry } from '../../base/retry.ts';
 import {
   type CallOptions,
+  type KeptBytes,
   type ListEntry,
   type ListOptions,
   type ObjectHead,
@@ -9,7 +10,7 @@ import {
   type Store,
   StoreError,
 } from '../store.ts';
-import type { KeyHistory, Version, VersionStore } from '../versions.ts';
+import type { KeyHistory, StateListOptions, StatePage, Version, VersionStore } from '../versions.ts';
 import { ForwardingStore } from './forwarding.ts';
 import { ForwardingVersions } from './versions.ts';
 
@@ -57,6 +58,27 @@ class RetryingStore extends ForwardingStore {
     return relisted((rest) => this.inner.list(rest), options, this.#policy);
   }
 
+  override get states(): Store['states'] {
+    const { states } = this.inner;
+    return states && ((options) => statesAgain(states, options, this.#policy));
+  }
+
+  /** Tokens come in order: those that were given before are passed over. */
+  override get keptBytes(): Store['keptBytes'] {
+    const given = super.keptBytes;
+    // What reads files fails for reasons that do not pass.
+    if (given === undefined || this.kind !== 's3') return given;
+    const policy = this.#policy;
+    return async function* (options: CallOptions = {}): AsyncGenerator<KeptBytes> {
+      let last = '';
+      for await (const kept of begunAgain(() => given(options), options, policy)) {
+        if (kept.token <= last) continue;
+        yield kept;
+        last = kept.token;
+      }
+    };
+  }
+
   #retry<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     return retry(task, withSignal(this.#policy, signal));
   }
@@ -99,20 +121,50 @@ async function* relisted<T extends { readonly key: string }>(
   policy: RetryPolicy,
 ): AsyncGenerator<readonly T[]> {
   let after = options.after;
+  const pages = () => list(after === undefined ? options : { ...options, after });
+  for await (const page of begunAgain(pages, options, policy)) {
+    yield page;
+    after = page.at(-1)?.key ?? after;
+  }
+}
+
+async function* statesAgain(
+  states: NonNullable<Store['states']>,
+  options: StateListOptions,
+  policy: RetryPolicy,
+): AsyncGenerator<StatePage> {
+  let from = options.from;
+  for await (const page of begunAgain(
+    () => states(from === undefined ? options : { ...options, from }),
+    options,
+    policy,
+  )) {
+    yield page;
+    from = page.next;
+    // What the server said to be the last page is.
+    if (from === undefined) return;
+  }
+}
+
+/** What `pages` gives, and where it breaks what it gives when it is asked again: the rest. */
+export async function* begunAgain<T>(
+  pages: () => AsyncIterable<T>,
+  { signal }: CallOptions,
+  policy: RetryPolicy,
+): AsyncGenerator<T> {
   let failures = 0;
   for (;;) {
     try {
-      for await (const page of list(after === undefined ? options : { ...options, after })) {
+      for await (const page of pages()) {
         failures = 0;
         yield page;
-        after = page.at(-1)?.key ?? after;
       }
       return;
     } catch (error) {
       failures += 1;
       const told = error instanceof StoreError && error.passing;
-      if (!told || failures >= (policy.attempts ?? ATTEMPTS) || options.signal?.aborted === true) throw error;
-      await pause(failures, withSignal(policy, options.signal), error);
+      if (!told || failures >= (policy.attempts ?? ATTEMPTS) || signal?.aborted === true) throw error;
+      await pause(failures, withSignal(policy, signal), error);
     }
   }
 }
