@@ -9,6 +9,7 @@ import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
 import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
+import { type ScanOptions, scanCommand } from './commands/scan.ts';
 import { status } from './commands/status.ts';
 import { validate } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -98,6 +99,12 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       '<plan>',
     ),
     doctorCommand,
+  );
+  act<ScanOptions>(
+    add('scan', 'what user data is still at the legacy stores, and why; changes nothing')
+      .argument('<plan>')
+      .option('--all', 'list everything that remains, one line each'),
+    scanCommand,
   );
   act<RehearseOptions>(
     add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')

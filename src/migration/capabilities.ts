@@ -216,6 +216,18 @@ export const CAPABILITIES: readonly CapabilityRow[] = [
     writes: true,
   },
   {
+    id: 'list-uploads-by-prefix',
+    kinds: ['s3'],
+    means: 'an unfinished upload is listed by the beginning of its key; else scan asks for each key that it knows',
+    weight: 'fact',
+    needed: never,
+    writes: true,
+    fix: ({ role }) =>
+      role === 'centre'
+        ? undefined
+        : 'unfinished uploads to keys that nobody knows cannot be found there; ask whoever runs the server to abort old ones',
+  },
+  {
     id: 'chunked-trailer',
     kinds: ['s3'],
     means: 'an object over 4 MiB can be streamed with its checksum behind it',

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { canonicalJson } from '../base/canonical.ts';
 import { sha256Hex } from '../base/digest.ts';
 import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
@@ -8,8 +9,13 @@ import type { StepContext } from './context.ts';
 /** The format that docs/tombstone.md specifies. A reader refuses one that it does not know. */
 export const MARKER_FORMAT = 'ferry/tombstone/v1';
 
+/** No marker is smaller: the names of its members, the notice and the digests alone take more. */
+export const SMALLEST_MARKER = 400;
+
 /** No marker is larger: a key has at most 1,024 bytes, six characters each when escaped. */
 export const LARGEST_MARKER = 16_384;
+
+const NOTICE = 'The object that was here has been moved to another data centre. This is not its content.';
 
 export interface Marker {
   readonly bytes: Uint8Array;
@@ -22,7 +28,7 @@ export function markerFor(context: StepContext, row: ObjectRow, intent: Tombston
   const { plan } = context;
   const text = canonicalJson({
     format: MARKER_FORMAT,
-    notice: 'The object that was here has been moved to another data centre. This is not its content.',
+    notice: NOTICE,
     plan: plan.name,
     ledger: context.ledger,
     partition: row.partition,
@@ -63,6 +69,31 @@ export function looksLikeMarker(bytes: Uint8Array): boolean {
   } catch {
     return false;
   }
+}
+
+const Whole = z.strictObject({
+  format: z.literal(MARKER_FORMAT),
+  notice: z.literal(NOTICE),
+  plan: z.string(),
+  ledger: z.string(),
+  partition: z.string(),
+  key: z.string(),
+  size: z.number(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  centre: z.strictObject({ store: z.string(), jurisdiction: z.string(), location: z.string() }),
+  tombstonedAt: z.iso.datetime(),
+  holdUntil: z.iso.datetime(),
+});
+
+/**
+ * Whether bytes are the tombstone of this key and nothing else, whichever ledger knows it: byte for byte what the format says. One
+ * that something was added to, or of another format, holds what this ferry does not know.
+ */
+export function isWholeMarker(bytes: Uint8Array, key: string): boolean {
+  if (!looksLikeMarker(bytes)) return false;
+  const text = new TextDecoder().decode(bytes);
+  const read = Whole.safeParse(JSON.parse(text));
+  return read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text;
 }
 
 /** Whether the object under the key is this very marker. */

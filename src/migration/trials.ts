@@ -28,6 +28,7 @@ export const TRIALS: ReadonlyMap<string, PortTrial> = new Map<string, PortTrial>
   ['replace-if-unchanged', replaceIfUnchanged],
   ['complete-if-absent', (context) => complete(context, 'absent')],
   ['complete-if-unchanged', (context) => complete(context, 'unchanged')],
+  ['list-uploads-by-prefix', orNo(listUploadsByPrefix)],
   ['chunked-trailer', orNo(chunkedTrailer)],
   ['checksum-sha256', orNo(checksum)],
   ['checksum-composite', orNo(composite)],
@@ -139,6 +140,21 @@ async function inOnePart(
   } catch (error) {
     await parts.abort(key, upload, { signal: AbortSignal.timeout(10_000) });
     throw error;
+  }
+}
+
+/** By a prefix that is no key of its own: that is what MinIO takes for one. */
+async function listUploadsByPrefix({ store, key, signal }: TrialContext): Promise<Shown> {
+  const parts = partsOf(store);
+  if (parts.all === undefined) return no('uploads cannot be listed');
+  const upload = await parts.begin(key, { signal });
+  try {
+    for await (const page of parts.all({ prefix: key.slice(0, -4), signal })) {
+      if (page.some(({ id }) => id === upload)) return yes('an upload is listed by the beginning of its key');
+    }
+    return no('an upload is not listed by the beginning of its key');
+  } finally {
+    await parts.abort(key, upload, { signal: AbortSignal.timeout(10_000) });
   }
 }
 

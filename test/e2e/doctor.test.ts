@@ -11,12 +11,12 @@ import {
   PutObjectCommand,
   PutObjectLockConfigurationCommand,
 } from '@aws-sdk/client-s3';
-import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { takeLock } from '../../src/ledger/lock.ts';
 import { documentOf, type Ended, ferry, startFerry } from '../support/cli.ts';
 import { type Lie, liar } from '../support/liar.ts';
+import { limitedTo } from '../support/limited.ts';
 import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { planDocument } from '../support/plan.ts';
 import { tempDir } from '../support/temp.ts';
@@ -91,26 +91,6 @@ async function contents(bucket: string): Promise<readonly unknown[]> {
   return [...Versions, ...DeleteMarkers, ...Uploads].map(({ Key }) => Key);
 }
 
-/** Credentials of a user who may do no more than the policy says. */
-async function limitedTo(actions: readonly string[], bucket: string): Promise<Record<string, string>> {
-  const { endpoint, accessKey, secretKey } = inject('minio');
-  const Resource = [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`];
-  const given = await fromTemporaryCredentials({
-    masterCredentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
-    clientConfig: { endpoint, region: 'us-east-1' },
-    params: {
-      RoleArn: 'arn:aws:iam::1:role/any',
-      RoleSessionName: 'test',
-      Policy: JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: actions, Resource }] }),
-    },
-  })();
-  return {
-    LIMITED_KEY: given.accessKeyId,
-    LIMITED_SECRET: given.secretAccessKey,
-    LIMITED_TOKEN: given.sessionToken ?? '',
-  };
-}
-
 const LIMITED = {
   credentials: {
     accessKeyIdEnv: 'LIMITED_KEY',
@@ -135,6 +115,7 @@ const MINIO_DOES = {
   'complete-if-absent': 'yes',
   'complete-if-unchanged': 'yes',
   'delete-if-unchanged': 'no',
+  'list-uploads-by-prefix': 'no',
   'chunked-trailer': 'yes',
   'checksum-sha256': 'yes',
   'checksum-composite': 'yes',
