@@ -146,7 +146,9 @@ async function abortOldUploads(work: PurgeWork, means: PurgeMeans): Promise<numb
   for (const name of sources(context.plan)) {
     const parts = context.stores.get(name)?.parts;
     if (parts?.all === undefined) continue;
-    for await (const page of parts.all({ prefix: '', signal })) {
+    // A server that was not shown to list them by a prefix may show some without one.
+    const unprefixed = work.ledger.probes.result(name, 'list-uploads-by-prefix') !== true;
+    for await (const page of parts.all({ prefix: '', unprefixed, signal })) {
       for (const { key, id, begun } of page) {
         if (begun >= means.listedAt(name) || router.route(name, key).to !== 'partition') continue;
         await parts.abort(key, id, { signal });
