@@ -45,10 +45,14 @@ function nothingIsLost(laid: Laid, before: Readonly<Record<string, string>>): vo
   }
 }
 
-const WAYS = ['before', 'after', 'effect'].flatMap((where) => [
-  { where, keep: 'staged' },
-  { where, keep: 'centre' },
-]);
+const WAYS = [
+  { where: 'before', keep: 'staged' },
+  { where: 'after', keep: 'staged' },
+  { where: 'effect', keep: 'staged' },
+  // What it does beyond the others are effects and the commits behind them.
+  { where: 'after', keep: 'centre' },
+  { where: 'effect', keep: 'centre' },
+];
 
 /** With `keep: centre` no old bytes stay once a run is through, wherever it was killed. */
 function nothingIsHeld(laid: Laid, keep: string): void {
