@@ -65,7 +65,7 @@ export class Queries {
     const rows = this.#db
       .prepare(`
         WITH held AS (
-          SELECT id, replace(json_extract(tombstone, '$.kept'), '.ferry-held/', '') AS kept FROM object
+          SELECT id, replace(json_extract(tombstone, '$.kept'), 'staged:.ferry-held/', '') AS kept FROM object
           WHERE source = (SELECT id FROM store WHERE name = ?) AND json_extract(tombstone, '$.kept') IS NOT NULL
         )
         SELECT substr(kept, 1, 64) AS token, id FROM held ORDER BY token`)

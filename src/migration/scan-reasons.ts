@@ -2,6 +2,7 @@ import type { VersionRecord } from '../ledger/history-book.ts';
 import { isUnresolved } from '../ledger/lifecycle.ts';
 import type { ObjectRow } from '../ledger/rows.ts';
 import type { PartitionSpec, Plan } from '../plan/types.ts';
+import { isStagedKey } from '../store/s3/staged-key.ts';
 import type { Store } from '../store/store.ts';
 import { historyRevision } from './history.ts';
 
@@ -20,7 +21,7 @@ export interface SeenState {
 
 /** Bytes that a tombstone keeps in a bucket have keys of ferry's own. */
 export function isKeptKey(store: Pick<Store, 'kind'>, key: string): boolean {
-  return store.kind === 's3' && /^\.ferry-held\/[0-9a-f]{64}$/.test(key);
+  return store.kind === 's3' && isStagedKey(key);
 }
 
 /** What is known of the key of a state. */

@@ -329,6 +329,26 @@ describe('ferry scan of other buckets', () => {
     ]);
   });
 
+  it('says of staged bytes whose they are and how long they are held', async () => {
+    const [source, centre] = [await newBucket(), await newBucket()];
+    await put(source, 'users/a', 'one');
+    await put(source, 'users/b', 'three');
+    const { call, scan } = planOf(source, centre, { tombstone: { keep: 'staged' } });
+    const run = await call('run');
+    expect(run.code, run.stdout + run.stderr).toBe(0);
+    const { Contents = [] } = await minioClient().send(
+      new ListObjectsV2Command({ Bucket: source, Prefix: 'old/.ferry-held/' }),
+    );
+    const { stores } = await scan();
+    expect(stores[0]).toMatchObject({ objects: 0, tombstones: 2, kept: Contents.length, bytes: { kept: 8 } });
+    expect(stores[0] && reasons(stores[0])).toEqual({
+      'kept users/a': expect.stringMatching(/^kept for restore until 20/),
+      'kept users/b': expect.stringMatching(/^kept for restore until 20/),
+    });
+    expect((await call('restore')).code).toBe(0);
+    expect((await scan()).stores[0]).toMatchObject({ objects: 2, kept: 0, tombstones: 0 });
+  });
+
   it('ends with 75 where the store cannot be reached, and asks nothing of the centres', async () => {
     const source = await newBucket();
     await put(source, 'users/a', 'one');
