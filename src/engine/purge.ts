@@ -151,10 +151,17 @@ async function abortOldUploads(work: PurgeWork, means: PurgeMeans): Promise<numb
     for await (const page of parts.all({ prefix: '', unprefixed, signal })) {
       for (const { key, id, begun } of page) {
         if (begun >= means.listedAt(name) || router.route(name, key).to !== 'partition') continue;
+        // A restore that was cut off goes on with its own.
+        if (isOwn(work.ledger, name, key, id)) continue;
         await parts.abort(key, id, { signal });
         aborted += 1;
       }
     }
   }
   return aborted;
+}
+
+function isOwn(ledger: Ledger, source: string, key: string, id: string): boolean {
+  const row = ledger.queries.byKey(source, key);
+  return row !== undefined && ledger.uploads.find(row.id)?.upload === id;
 }
