@@ -18,6 +18,7 @@ import { requireVersions } from '../migration/version-findings.ts';
 import { type Router, sources } from '../plan/router.ts';
 import type { Finish } from '../plan/types.ts';
 import type { Listener } from './events.ts';
+import { takeBackLate } from './late-writes.ts';
 import { asFault, drive, type Moved, type Step } from './local.ts';
 
 export interface MigrateWork {
@@ -30,6 +31,8 @@ export interface MigrateWork {
   readonly retry: RetryPolicy;
   readonly listener: Listener;
   readonly stop: AbortSignal;
+  /** How long after the last tombstone programs are given to end what they had begun, in milliseconds; a second where left out. */
+  readonly lateMs?: number;
 }
 
 /**
@@ -47,8 +50,13 @@ export async function migrate(work: MigrateWork): Promise<Moved> {
 }
 
 async function migrateAll(asked: MigrateWork): Promise<Moved> {
+  let fresh = false;
+  const listener: Listener = (event) => {
+    fresh ||= event.type === 'moved' && event.to === 'tombstoned';
+    asked.listener(event);
+  };
   const moved: Moved = { objects: 0, bytes: 0 };
-  let work = asked;
+  let work: MigrateWork = { ...asked, listener };
   requireVersions(work.context.plan, work.context.stores);
   if (work.until === 'tombstoned') await requireKeep(work.context.plan, work.context.stores, work.context.signal);
   const resumed = sources(work.context.plan).filter((name) => !isListed(work, name));
@@ -63,10 +71,12 @@ async function migrateAll(asked: MigrateWork): Promise<Moved> {
   add(moved, await driveAll(work, [...begun, ...UNRESOLVED, 'verified', 'copied', 'planned']));
   await abortUploads(work.context, work.ledger, ['planned', 'failed']);
   const late = sources(work.context.plan).filter((name) => !whole.includes(name));
-  if (late.length === 0) return moved;
-  for (const name of late) await list(work, name);
-  refuseUnassigned(work);
-  add(moved, await driveAll(work, ['planned']));
+  if (late.length > 0) {
+    for (const name of late) await list(work, name);
+    refuseUnassigned(work);
+    add(moved, await driveAll(work, ['planned']));
+  }
+  await takeBackLate(work, fresh);
   return moved;
 }
 

@@ -2,8 +2,8 @@ import type { ObjectRow, PurgeRecord, TombstoneRecord } from '../ledger/rows.ts'
 import { type Store, StoreError } from '../store/store.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { isWhole, movesHistory } from './history.ts';
-import { isMarker, markerFor } from './marker.ts';
 import { purgeHistory } from './purge-history.ts';
+import { isTombstone } from './restore.ts';
 
 /**
  * How a marker may go from a bucket without histories: by a DELETE that the server was shown to bind to the marker's state, by one without
@@ -70,11 +70,7 @@ async function purgeObject(
   const { source, centre } = endsOf(context, row);
   const { signal } = context;
   const here = await source.head(row.key, { signal });
-  const { at, holdUntil } = tombstone;
-  const marker = markerFor(context, row, { step: 'tombstone', at, holdUntil, revision: row.revision }, centre);
-  const isOurs =
-    here === undefined || here.revision === tombstone.revision || (await isMarker(source, row.key, marker, signal));
-  if (!isOurs) return writtenAgain();
+  if (here !== undefined && !(await isTombstone(context, row, tombstone, here, source, centre))) return writtenAgain();
   try {
     // A run that was cut off may have left bytes that nothing relies on.
     for (const token of [tombstone.kept, tombstone.leaving]) {

@@ -24,19 +24,21 @@ export async function restore(context: StepContext, row: ObjectRow): Promise<Out
   }
   const revision = here?.revision;
   try {
-    return restored(await bringBack(context, row, row.tombstone, revision));
+    const head = await bringBack(context, row, row.tombstone, revision);
+    return head === undefined ? writtenLate() : restored(head);
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
     return await alreadyBack(source, row, signal);
   }
 }
 
+/** @returns the object; `undefined` where a program that had the marker open has written it meanwhile, which is the object then. */
 async function bringBack(
   context: StepContext,
   row: ObjectRow,
   { kept, revision }: TombstoneRecord,
   here: string | undefined,
-): Promise<ObjectHead> {
+): Promise<ObjectHead | undefined> {
   const { source, centre } = endsOf(context, row);
   const { signal } = context;
   if (kept !== undefined) {
@@ -44,14 +46,33 @@ async function bringBack(
     return await source.reinstate(row.key, here, kept, { signal, ...digest });
   }
   const head = await returnCopy(context, row, source, centre, here ?? revision);
-  await dropMarker(source, row.key, here ?? revision, signal);
-  return head;
+  return (await dropMarker(source, row.key, here ?? revision, signal)) ? head : undefined;
 }
 
-/** A store that keeps what it replaces has the marker now. */
-async function dropMarker(source: Store, key: string, revision: string, signal: AbortSignal): Promise<void> {
+/**
+ * A store that keeps what it replaces has the marker now.
+ *
+ * @returns false where a program that had it open has written it meanwhile: the object is what it wrote, since nothing else has it.
+ */
+async function dropMarker(source: Store, key: string, revision: string, signal: AbortSignal): Promise<boolean> {
   const token = source.keptToken(key, revision);
-  if (token !== undefined) await source.purge.dropKept(key, token, { signal });
+  if (token === undefined) return true;
+  try {
+    await source.purge.dropKept(key, token, { signal });
+    return true;
+  } catch (error) {
+    if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
+    const now = await source.head(key, { signal });
+    await source.reinstate(key, now?.revision, token, { signal });
+    return false;
+  }
+}
+
+function writtenLate(): Outcome {
+  return unresolved(
+    'conflict',
+    'a program that had the tombstone open wrote it while it was undone; that is the object now',
+  );
 }
 
 /** Nothing was written, so nothing is to be undone; unless someone brought the key to life since. */
@@ -69,7 +90,7 @@ async function stillDeleted(
 }
 
 /** A marker whose mode or another hard link was touched has another revision and the same bytes. */
-async function isTombstone(
+export async function isTombstone(
   context: StepContext,
   row: ObjectRow,
   { revision, at, holdUntil }: TombstoneRecord,
@@ -77,7 +98,8 @@ async function isTombstone(
   source: Store,
   centre: Store,
 ): Promise<boolean> {
-  if (here.revision === revision) return true;
+  // Where a file can be written in place, twice within one tick of the clock, only the bytes are sure.
+  if (here.revision === revision && source.writtenSince === undefined) return true;
   const marker = markerFor(context, row, { step: 'tombstone', at, holdUntil, revision: row.revision }, centre);
   return here.size === marker.bytes.byteLength && (await isMarker(source, row.key, marker, context.signal));
 }
@@ -92,7 +114,8 @@ async function alreadyBack(source: Store, row: ObjectRow, signal: AbortSignal): 
     const { kept, revision } = row.tombstone ?? {};
     if (kept !== undefined && source.staging?.holds(kept) === true)
       await source.purge.dropKept(row.key, kept, { signal });
-    if (kept === undefined && revision !== undefined) await dropMarker(source, row.key, revision, signal);
+    if (kept === undefined && revision !== undefined && !(await dropMarker(source, row.key, revision, signal)))
+      return writtenLate();
     return restored(there.head);
   }
   return unresolved('conflict', 'the source was written again after its tombstone; a restore would overwrite that');

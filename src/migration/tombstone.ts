@@ -103,6 +103,8 @@ async function put(
     );
   }
   if (here === undefined && !(await cutShort(source, row.key, intent, signal))) {
+    if (await bringBack(source, row.key, intent, signal))
+      return unresolved('conflict', 'the source was written while its tombstone was begun');
     return unresolved('conflict', 'the source was deleted after its copy: decide whether the copy must go too');
   }
   if (here !== undefined && here.revision !== intent.revision) {
@@ -213,14 +215,21 @@ async function found(
   return done(source, row, intent, revision, isKept ? token : undefined);
 }
 
-/** Shows the old bytes again where an attempt was cut off after hiding them. Whatever someone wrote there meanwhile stays. */
-async function bringBack(source: Store, key: string, intent: TombstoneIntent, signal: AbortSignal): Promise<void> {
+/**
+ * Shows the old bytes again where an attempt was cut off after hiding them, also where a program that had them open has written them
+ * since. Whatever someone wrote there meanwhile stays.
+ *
+ * @returns whether they are back.
+ */
+async function bringBack(source: Store, key: string, intent: TombstoneIntent, signal: AbortSignal): Promise<boolean> {
   const token = source.keptToken(key, intent.revision);
-  if (token === undefined || !(await cutShort(source, key, intent, signal))) return;
+  if (token === undefined || (await source.headKept(key, token, { signal })) === undefined) return false;
   try {
     await source.reinstate(key, undefined, token, { signal });
+    return true;
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
+    return false;
   }
 }
 
@@ -270,6 +279,8 @@ async function swap(
     const now = await source.head(row.key, { signal });
     if (now !== undefined && (await isMarker(source, row.key, marker, signal)))
       return await found(context, row, intent, source, marker, now.revision);
+    // Whoever had the file open may have written it while it was hidden and nothing in its place.
+    if (now === undefined) await bringBack(source, row.key, intent, signal);
     return await changed(context, source, row, now?.revision, `the source changed after its copy (${error.why})`);
   }
   const { head, kept } = replaced;

@@ -109,6 +109,12 @@ export interface Store {
   headKept(key: string, kept: string, options?: CallOptions): Promise<ObjectHead | undefined>;
 
   /**
+   * Whether kept bytes were written although they are kept: a program that had the file open can still do so. Left out where kept bytes
+   * cannot change. Who destroys them, or goes by what they were, asks first.
+   */
+  readonly writtenSince?: ((key: string, kept: string) => Promise<boolean>) | undefined;
+
+  /**
    * Undoes a `replace`: the kept bytes become the object again, provided that the object there now has `revision` (or is absent,
    * where `revision` is `undefined`).
    *

@@ -1,15 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -319,6 +324,101 @@ describe('a swap that was cut off', () => {
     expect((await store.reinstate('d/k', undefined, token)).size).toBe(3);
     expect(readFileSync(join(root, 'd/k'), 'utf8')).toBe('old');
     expect(await store.headKept('d/k', token)).toBeUndefined();
+  });
+});
+
+describe('a write over new bytes at once', () => {
+  it.each(['by rename', 'in place'])(
+    '%s is never taken for them',
+    async (how) => {
+      const root = tempDir();
+      const store = await open(join(root, 'store'));
+      const file = join(root, 'store/d/k');
+      let raced = 0;
+      for (let turn = 0; turn < 20; turn += 1) {
+        rmSync(file, { force: true });
+        const { revision } = await store.create('d/k', bytes('old'), write('old'));
+        const { ino } = lstatSync(file);
+        let over = false;
+        const watch = (): void => {
+          const now = lstatSync(file, { throwIfNoEntry: false })?.ino;
+          if (now === undefined || now === ino) {
+            if (!over) setImmediate(watch);
+            return;
+          }
+          writeFileSync(how === 'in place' ? file : join(root, 'fresh'), 'written by someone');
+          if (how === 'by rename') renameSync(join(root, 'fresh'), file);
+        };
+        watch();
+        const replaced = await kind(
+          store.replace('d/k', revision, bytes('marker'), write('marker')).then(({ head }) => {
+            expect(head.size).toBe('marker'.length);
+          }),
+        );
+        over = true;
+        if (replaced === 'precondition') raced += 1;
+        if (existsSync(file) && lstatSync(file).size !== 6)
+          expect(readFileSync(file, 'utf8')).toBe('written by someone');
+      }
+      expect(raced).toBeGreaterThan(0);
+    },
+    60_000,
+  );
+});
+
+describe('a file that was taken away, and a program that has it open', () => {
+  it('that writes it after a crash: its write goes over what took its place', async () => {
+    const root = tempDir();
+    const store = await open(root);
+    const { revision } = await store.create('k', bytes('old'), write('old'));
+    const { head, kept } = await store.replace('k', revision, bytes('marker'), write('marker'));
+    const program = openSync(join(root, 'k'), 'r+');
+    await store.reinstate('k', head.revision, kept ?? '');
+    // As if the process had died here: what it left has the name of one that is no more.
+    const [name = ''] = readdirSync(join(root, '.ferry-tmp'));
+    const dead = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim();
+    renameSync(join(root, '.ferry-tmp', name), join(root, '.ferry-tmp', `${dead}-x-y`));
+    const next = await open(root);
+    await next.sweep();
+    writeSync(program, 'late!!', 0);
+    closeSync(program);
+    await next.close();
+    expect(readFileSync(join(root, 'k'), 'utf8')).toBe('late!!');
+    expect(readdirSync(root).sort()).toEqual(['.ferry-held', 'k']);
+  });
+});
+
+describe('a purge, and a program that has the file open', () => {
+  async function hidden() {
+    const root = tempDir();
+    const store = await open(root);
+    const { revision } = await store.create('k', bytes('old'), write('old'));
+    const program = openSync(join(root, 'k'), 'r+');
+    const { head, kept = '' } = await store.replace('k', revision, bytes('marker'), write('marker'));
+    return { root, store, program, head, kept };
+  }
+
+  it('that writes what was only just hidden: it stays', async () => {
+    const { store, program, kept } = await hidden();
+    const dropping = kind(store.purge.dropKept('k', kept));
+    writeSync(program, 'late', 0);
+    closeSync(program);
+    expect(await dropping).toBe('precondition');
+    expect(await store.writtenSince('k', kept)).toBe(true);
+  });
+
+  it('that writes the marker when it was removed: its write is the object', async () => {
+    const { root, store, program, head, kept } = await hidden();
+    closeSync(program);
+    await store.purge.dropKept('k', kept);
+    const other = openSync(join(root, 'k'), 'r+');
+    await store.purge.dropMarker('k', head.revision);
+    expect(await store.head('k')).toBeUndefined();
+    writeSync(other, 'late!!', 0);
+    closeSync(other);
+    await store.close();
+    expect(readFileSync(join(root, 'k'), 'utf8')).toBe('late!!');
+    expect(readdirSync(root)).toEqual(['k']);
   });
 });
 

@@ -47,7 +47,7 @@ const effect = (): void => {
 const stores = new Map<string, Store>();
 for (const spec of Object.values(plan.stores)) {
   if (spec.type !== 'file') throw new Error('only folders');
-  const store = new MortalStore(new FileStore(spec), effect);
+  const store = new MortalStore(new FileStore({ ...spec, lateMs: 0 }), effect);
   await store.open({ create: true });
   await store.sweep();
   stores.set(spec.name, store);
@@ -83,6 +83,7 @@ if (command === 'run') {
     retry: {},
     listener,
     stop: never,
+    lateMs: 0,
   });
   router.close();
 } else if (command === 'purge') {

@@ -1,4 +1,5 @@
-import { link, mkdir, realpath, stat, unlink } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { link, lstat, mkdir, realpath, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AttributeName } from '../../base/attribute-names.ts';
@@ -29,9 +30,10 @@ import { tellsPlaces } from './open.ts';
 import { FileProbes } from './probes.ts';
 import { FilePurge } from './purge.ts';
 import { readObject } from './read.ts';
-import { sameState, stateOfRevision } from './revision.ts';
+import { revisionOf, sameState, stateOfRevision } from './revision.ts';
 import { Scratch } from './scratch.ts';
 import { inTurn, keptToken, revisionOfToken, Swap, statsOf } from './swap.ts';
+import { LATE_MS, type PutOver } from './taken-away.ts';
 import type { Links, View } from './view.ts';
 import { Xattrs } from './xattrs.ts';
 
@@ -41,6 +43,8 @@ export interface FileStoreOptions {
   readonly keys?: 'refuse' | 'escape';
   readonly links?: Links;
   readonly xattrs?: 'ignore' | 'carry';
+  /** How long a file that was hidden or taken away waits for programs that had it open, in milliseconds; a second where left out. */
+  readonly lateMs?: number;
 }
 
 /**
@@ -56,6 +60,7 @@ export class FileStore implements Store {
   readonly purge: PurgeStore;
   readonly #syncing = new FolderSync();
   readonly #naming: Naming;
+  readonly #lateMs: number;
   /** Symbolic links above the root are resolved at `open`; below it no folder is reached by one. */
   #view: View;
   #scratch: Scratch;
@@ -65,15 +70,21 @@ export class FileStore implements Store {
   constructor(options: FileStoreOptions) {
     const { name, links = 'refuse', xattrs } = options;
     this.name = name;
+    this.#lateMs = options.lateMs ?? LATE_MS;
     this.#naming = options.keys === 'escape' ? ESCAPED : PLAIN;
     this.#view = { root: resolve(options.path), links, xattrs: xattrs === 'carry' ? new Xattrs() : undefined };
     // The same folder under another naming holds other keys: the ledger must see that it is another place.
     this.location = pathToFileURL(this.#root).href + (options.keys === 'escape' ? '?keys=escape' : '');
     const kept = [links === 'record' ? 'link' : undefined, xattrs === 'carry' ? 'xattrs' : undefined] as const;
     this.holds = new Set(kept.filter((attribute) => attribute !== undefined));
-    this.#scratch = new Scratch(name, this.#view, this.#syncing, this.#naming);
+    this.#scratch = new Scratch(name, this.#view, this.#syncing, this.#naming, this.#lateMs);
     this.#swap = new Swap(name, this.#root, this.#scratch, this.#syncing);
-    this.purge = new FilePurge(this, () => ({ swap: this.#swap, syncing: this.#syncing }), this.#emptied);
+    const remove = (key: string, revision: string) => this.#remove(key, revision, null);
+    this.purge = new FilePurge(
+      this,
+      () => ({ swap: this.#swap, syncing: this.#syncing, lateMs: this.#lateMs, remove }),
+      this.#emptied,
+    );
     this.probes = new FileProbes(this, () => ({ root: this.#root, scratch: this.#scratch }));
   }
 
@@ -96,7 +107,7 @@ export class FileStore implements Store {
         throw new StoreError({ kind: 'missing', store: this.name, op: 'open', why });
       }
       this.#view = { ...this.#view, root: await realpath(this.#root) };
-      this.#scratch = new Scratch(this.name, this.#view, this.#syncing, this.#naming);
+      this.#scratch = new Scratch(this.name, this.#view, this.#syncing, this.#naming, this.#lateMs);
       this.#swap = new Swap(this.name, this.#root, this.#scratch, this.#syncing);
       await this.#checkMeans();
     });
@@ -177,12 +188,18 @@ export class FileStore implements Store {
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('replace', key);
       const fresh = await this.#scratch.write(key, body, options);
       let kept: string;
+      let put: Stats;
       try {
+        put = await lstat(fresh);
         kept = await inTurn(file, () => this.#swap.replace(key, file, revision, fresh));
       } finally {
         await unlink(fresh);
       }
-      return { head: await this.#mustHead(key, options), kept };
+      const head = await this.#mustHead(key, options);
+      // Whoever takes this head for that of the new bytes would take someone else's write for them.
+      if (sameState(put, stateOfRevision(head.revision))) return { head, kept };
+      const why = 'someone wrote over the new bytes at once; the old ones are kept';
+      throw new StoreError({ kind: 'precondition', store: this.name, op: 'replace', key, why });
     });
   }
 
@@ -202,6 +219,13 @@ export class FileStore implements Store {
     });
   }
 
+  async writtenSince(key: string, kept: string): Promise<boolean> {
+    return await this.#do('head kept', key, async () => {
+      const held = await this.#swap.held(kept);
+      return held !== undefined && !sameState(held.stats, stateOfRevision(revisionOfToken(kept)));
+    });
+  }
+
   async reinstate(
     key: string,
     revision: string | undefined,
@@ -213,16 +237,22 @@ export class FileStore implements Store {
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('reinstate', key);
       await inTurn(file, () => this.#swap.reinstate(key, file, revision, kept));
       this.#emptied.add(dirname(this.#swap.heldFile(kept)));
+      await this.#scratch.dropAside(this.#over);
       return await this.#mustHead(key, options);
     });
   }
 
   async remove(key: string, revision: string): Promise<void> {
+    await this.#remove(key, revision);
+  }
+
+  /** @param instead `null` where programs may have the file open. */
+  async #remove(key: string, revision: string, instead?: null): Promise<void> {
     await this.#do('remove', key, async () => {
       this.#mustNotFollow('remove', key);
       const file = fileOf(this.name, this.#root, key, this.#naming);
       if (!(await isRealFolder(this.name, key, file))) throw this.#gone('remove', key);
-      await inTurn(file, () => this.#swap.remove('remove', key, file, revision));
+      await inTurn(file, () => this.#swap.remove('remove', key, file, revision, instead));
     });
   }
 
@@ -232,10 +262,16 @@ export class FileStore implements Store {
 
   async close(): Promise<void> {
     await this.#do('close', undefined, async () => {
+      await this.#scratch.dropAside(this.#over, { wait: true });
       await this.#scratch.removeIfEmpty();
       if (this.#emptied.size > 0) await this.#swap.removeEmpty([...this.#emptied]);
     });
   }
+
+  /** Puts a file over the one of that state, which is kept. */
+  readonly #over: PutOver = async (key, file, now, fresh) => {
+    await inTurn(file, () => this.#swap.replace(key, file, revisionOf(now), fresh));
+  };
 
   /** Makes the folder of a new file. @throws StoreError `key` where a file or a link is in the way. */
   async #folderOf(key: string, file: string): Promise<void> {

@@ -1,28 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  link,
-  lstat,
-  lutimes,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  symlink,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import { lstat, lutimes, mkdir, open, readdir, rmdir, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Body, StoreError, type WriteOptions } from '../store.ts';
 import { codeOf } from './errors.ts';
 import type { FolderSync } from './folders.ts';
-import { fileOf } from './keys.ts';
 import type { Naming } from './names.ts';
 import { SCRATCH } from './own.ts';
-import { type FileState, sameState } from './revision.ts';
+import type { FileState } from './revision.ts';
+import { LATE_MS, type PutOver, TakenAway } from './taken-away.ts';
 import type { View } from './view.ts';
 
 /**
@@ -33,28 +18,23 @@ const RUN = randomUUID().slice(0, 8);
 /** What Linux allows for the text of a link (limits.h: PATH_MAX with its closing NUL). */
 const LONGEST_LINK = 4_095;
 
-const Note = z.object({ key: z.string(), ino: z.number(), size: z.number(), mtimeMs: z.number() });
-
 /**
  * ROOT/.ferry-tmp: files that are being written, and files that were set aside to look at them before they are dropped. Its names
  * begin with the writer's process id, so that what a dead writer left can be told from what a living one needs.
  */
 export class Scratch {
   readonly #store: string;
-  readonly #root: string;
   readonly #view: View;
   readonly #dir: string;
-  readonly #syncing: FolderSync;
-  readonly #naming: Naming;
+  readonly #taken: TakenAway;
 
-  constructor(store: string, view: View, syncing: FolderSync, naming: Naming) {
+  /** @param lateMs as `FileStoreOptions` has it. */
+  constructor(store: string, view: View, syncing: FolderSync, naming: Naming, lateMs = LATE_MS) {
     const { root } = view;
     this.#store = store;
-    this.#root = root;
     this.#view = view;
-    this.#naming = naming;
     this.#dir = join(root, SCRATCH);
-    this.#syncing = syncing;
+    this.#taken = new TakenAway({ store, root, naming, syncing, lateMs, newName: () => this.#newName() });
   }
 
   /** Writes a body to a file of its own, to the disk, and gives its path. Nothing is left behind when it throws. */
@@ -135,45 +115,14 @@ export class Scratch {
     if (mtimeMs !== undefined && mtimeMs <= Date.now()) await handle.utimes(new Date(), mtimeMs / 1_000);
   }
 
-  /**
-   * Takes the file of a key out of its place and drops it if it is still in `expected` state; otherwise it goes back. There is no
-   * system call that removes a file only if it is unchanged, so it is taken away first and looked at then.
-   *
-   * @returns whether it was the expected one and is gone.
-   */
-  async takeAway(key: string, file: string, expected: FileState): Promise<boolean> {
-    const aside = await this.#newName();
-    await mkdir(aside, { mode: 0o700 });
-    // Says whose file lies here, in case this process dies before it is back in its place.
-    await writeFile(join(aside, 'note.json'), JSON.stringify({ key, ...expected }), { flush: true });
-    await this.#syncing.sync(aside);
-    try {
-      await rename(file, join(aside, 'object'));
-    } catch (error) {
-      await rm(aside, { recursive: true });
-      if (codeOf(error) === 'ENOENT') return false;
-      throw error;
-    }
-    const isExpected = await this.#settle(aside, file, expected);
-    await this.#syncing.sync(dirname(file));
-    return isExpected;
+  /** See `TakenAway`. */
+  takeAway(key: string, file: string, expected: FileState, instead?: FileState | null): Promise<boolean> {
+    return this.#taken.take(key, file, expected, instead);
   }
 
-  /** Drops what lies aside if it is the expected one; else puts it back, or leaves it aside where something newer is in its place. */
-  async #settle(aside: string, file: string, expected: FileState): Promise<boolean> {
-    const object = join(aside, 'object');
-    const isExpected = sameState(await lstat(object), expected);
-    if (!isExpected) {
-      try {
-        await link(object, file);
-      } catch (error) {
-        if (codeOf(error) !== 'EEXIST') throw error;
-        // Something newer is in its place already. What lies aside was written by someone all the same: it stays.
-        return false;
-      }
-    }
-    await rm(aside, { recursive: true });
-    return isExpected;
+  /** See `TakenAway`. */
+  dropAside(over: PutOver, options: { readonly wait?: boolean } = {}): Promise<void> {
+    return this.#taken.drop(over, options);
   }
 
   /** An empty folder for trials, which the caller removes. */
@@ -202,16 +151,8 @@ export class Scratch {
   }
 
   async #recover(path: string): Promise<void> {
-    if (!(await lstat(path)).isDirectory()) return await unlink(path);
-    const isThere = await lstat(join(path, 'object')).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) return await rm(path, { recursive: true });
-    const { key, ...expected } = Note.parse(JSON.parse(await readFile(join(path, 'note.json'), 'utf8')));
-    const file = fileOf(this.#store, this.#root, key, this.#naming);
-    await this.#settle(path, file, expected);
-    await this.#syncing.sync(dirname(file));
+    if ((await lstat(path)).isDirectory()) await this.#taken.recover(path);
+    else await unlink(path);
   }
 
   async #names(): Promise<string[]> {

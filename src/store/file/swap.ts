@@ -6,7 +6,7 @@ import { StoreError } from '../store.ts';
 import { codeOf } from './errors.ts';
 import { type FolderSync, makeFolders } from './folders.ts';
 import { HELD } from './own.ts';
-import { revisionOf, sameState, stateOfRevision } from './revision.ts';
+import { type FileState, revisionOf, sameState, stateOfRevision } from './revision.ts';
 import type { Scratch } from './scratch.ts';
 
 /**
@@ -22,7 +22,9 @@ import type { Scratch } from './scratch.ts';
  * Cut off between 2 and 5, `replace` called again finds the key absent and the kept bytes, under either name, unchanged, and goes on
  * at 5.
  *
- * `reinstate` takes the marker away (see `Scratch.takeAway`), links the kept file to the key and unlinks its kept name. Cut off
+ * A program that had the file open before 2 goes on writing into the kept one: `writtenSince` of the store tells.
+ *
+ * `reinstate` takes the marker away (see `TakenAway`), links the kept file to the key and unlinks its kept name. Cut off
  * before the last, both names are of one file, and `reinstate` called again only unlinks.
  */
 export class Swap {
@@ -67,7 +69,7 @@ export class Swap {
     }
     const here = await statsOf(file);
     const isBack = here?.ino === held.stats.ino && here.dev === held.stats.dev;
-    if (!isBack) await this.#linkBack(key, file, revision, held.file);
+    if (!isBack) await this.#linkBack(key, file, revision, held);
     await this.#syncing.sync(dirname(file));
     await unlink(held.file);
     await this.#dropTwins(kept, held.stats);
@@ -85,37 +87,44 @@ export class Swap {
     }
   }
 
-  async #linkBack(key: string, file: string, revision: string | undefined, held: string): Promise<void> {
-    if (revision !== undefined) await this.remove('reinstate', key, file, revision);
+  async #linkBack(key: string, file: string, revision: string | undefined, held: Held): Promise<void> {
+    if (revision !== undefined) await this.remove('reinstate', key, file, revision, held.stats);
     try {
-      await link(held, file);
+      await link(held.file, file);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
       throw this.#precondition('reinstate', key, 'there is another object by now');
     }
   }
 
-  async remove(op: string, key: string, file: string, revision: string): Promise<void> {
+  /** @param instead what comes into its place, as `TakenAway.take` has it. */
+  async remove(op: string, key: string, file: string, revision: string, instead?: FileState | null): Promise<void> {
     const before = await statsOf(file);
     if (before === undefined || revisionOf(before) !== revision)
       throw this.#precondition(op, key, 'it is another object by now');
-    if (await this.#scratch.takeAway(key, file, stateOfRevision(revision))) return;
+    if (await this.#scratch.takeAway(key, file, stateOfRevision(revision), instead)) return;
     throw this.#precondition(op, key, 'someone wrote it in that moment');
   }
 
-  /** The kept file and its state, also where `replace` was cut off before it had its lasting name. */
-  async held(kept: string): Promise<{ readonly file: string; readonly stats: Stats } | undefined> {
+  /**
+   * The kept file and its state, also where `replace` was cut off before it had its lasting name, and where a program that had it open
+   * has written it since.
+   */
+  async held(kept: string): Promise<Held | undefined> {
     const file = this.heldFile(kept);
     const stats = await statsOf(file);
     if (stats !== undefined) return { file, stats };
     const expected = stateOfRevision(revisionOfToken(kept));
+    let written: Held | undefined;
     for (const name of await namesIn(dirname(file))) {
       if (!name.startsWith(`${basename(file)}.`)) continue;
       const other = join(dirname(file), name);
       const state = await statsOf(other);
-      if (state !== undefined && sameState(state, expected)) return { file: other, stats: state };
+      if (state === undefined || state.ino !== expected.ino) continue;
+      if (sameState(state, expected)) return { file: other, stats: state };
+      written = { file: other, stats: state };
     }
-    return undefined;
+    return written;
   }
 
   /** The lasting name of kept bytes. */
@@ -199,6 +208,11 @@ export class Swap {
   #precondition(op: string, key: string, why: string): StoreError {
     return new StoreError({ kind: 'precondition', store: this.#store, op, key, why });
   }
+}
+
+export interface Held {
+  readonly file: string;
+  readonly stats: Stats;
 }
 
 const turns = new Map<string, Promise<unknown>>();

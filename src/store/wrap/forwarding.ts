@@ -65,6 +65,10 @@ export class ForwardingStore implements Store {
     return this.inner.staging;
   }
 
+  get writtenSince(): Store['writtenSince'] {
+    return this.inner.writtenSince?.bind(this.inner);
+  }
+
   get probes(): ProbeStore | undefined {
     return this.inner.probes;
   }
