@@ -205,13 +205,14 @@ describe('SSE-C', () => {
       const of = { Bucket: hamar, Key, UploadId: upload.UploadId };
       return (await server.client.send(new ListPartsCommand(of))).Parts?.length ?? 0;
     };
-    while ((await arrived()) < 3) await delay(20);
+    // Four parts are on their way at once, so that the fifth arrives only after one is in the ledger.
+    while ((await arrived()) < 5) await delay(20);
     started.child.kill('SIGKILL');
     expect((await started.ended).code).toBe(null);
     const last = await ferry(['run', slow.plan, '--json', '--progress', 'none'], env);
     expect(last.code, last.stderr).toBe(0);
     const { transferred } = documentOf<{ transferred: { bytes: number } }>(last);
-    expect(transferred.bytes).toBeLessThan(film.byteLength - 16 * MIB);
+    expect(transferred.bytes).toBeLessThanOrEqual(film.byteLength - 16 * MIB);
     expect(sha256(await bytesOf(hamar, Key, key))).toBe(sha256(film));
     expect(looksLikeMarker(await bytesOf(legacy, Key, key))).toBe(true);
   }, 300_000);
