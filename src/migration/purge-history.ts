@@ -31,6 +31,16 @@ export async function purgeHistory(
     const reason = `${uncopied} older versions were never copied (versions: current): nothing was purged`;
     return { to: row.state, change: { reason, intent: null } };
   }
+  if (
+    versions.state === 'suspended' &&
+    hidden.some(({ version }) => version === 'null') &&
+    !deletesAsIs(source, means)
+  ) {
+    const reason =
+      'versioning is suspended: its hidden version null could by then be what someone writes, and nothing was purged; ' +
+      'enable versioning, or say tombstone: { markers: remove } once nobody writes there';
+    return { to: row.state, change: { reason, intent: null } };
+  }
   const locked = await dropAll(source, row.key, hidden, signal);
   if (locked !== undefined) return unresolved('held', locked);
   const left = !(await dropTop(versions, source, row.key, top, means, signal));
@@ -109,6 +119,10 @@ async function dropAll(
   return failures.length === 1 ? locked.why : `${locked.why}, and ${failures.length - 1} more versions`;
 }
 
+function deletesAsIs(source: Store, means: PurgeMeans): boolean {
+  return means.marker(source.name) === 'as-is';
+}
+
 /** @returns whether it is gone. A suspended bucket's `null` is whatever was written last: only the id of a real version is the marker's alone. */
 async function dropTop(
   versions: VersionStore,
@@ -118,7 +132,7 @@ async function dropTop(
   means: PurgeMeans,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (versions.state !== 'enabled' && top.version === 'null' && means.marker(source.name) !== 'as-is') return false;
+  if (versions.state === 'suspended' && top.version === 'null' && !deletesAsIs(source, means)) return false;
   await dropAll(source, key, [top], signal);
   return true;
 }

@@ -283,6 +283,27 @@ it('goes on where it was when each purge is killed before it hears of the first 
   expect(await everything(source)).toEqual([]);
 });
 
+it('spares a hidden version null where versioning was suspended since, which a write could have become', async () => {
+  const [source, centre] = [await newBucket(), await newBucket()];
+  const versioning = async (Status: 'Enabled' | 'Suspended') =>
+    await minioClient().send(new PutBucketVersioningCommand({ Bucket: source, VersioningConfiguration: { Status } }));
+  await put(source, 'users/a', 'before versioning');
+  await versioning('Enabled');
+  const { call } = planOf(source, centre);
+  expect((await call('run')).code).toBe(0);
+  await versioning('Suspended');
+  const before = await everything(source);
+  const spared = await call('purge', '--yes');
+  expect(spared.code, spared.stdout).toBe(4);
+  expect(documentOf<PurgeDocument>(spared).left).toMatchObject([
+    { key: 'users/a', state: 'tombstoned', reason: expect.stringContaining('versioning is suspended') as string },
+  ]);
+  expect(await everything(source)).toEqual(before);
+  await versioning('Enabled');
+  expect((await call('purge', '--yes')).code).toBe(0);
+  expect(await everything(source)).toEqual([]);
+});
+
 it('knows a bucket whose versioning is suspended', async () => {
   const [source, centre] = [await newBucket({ versioned: true }), await newBucket()];
   await put(source, 'users/a', 'one');

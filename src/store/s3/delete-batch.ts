@@ -5,6 +5,8 @@ import { asStoreError } from './errors.ts';
 
 interface Waiting {
   readonly key: string;
+  /** With the store's prefix. */
+  readonly full: string;
   readonly version: string;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -33,8 +35,9 @@ export class DeleteBatch {
   /** Fine when it is gone already. @throws StoreError. */
   async delete(key: string, version: string, signal?: AbortSignal): Promise<void> {
     if (this.#single || NOT_XML.test(key)) return await this.#one(key, version, signal);
+    const { Key: full } = this.#in.named(key);
     await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ key, version, resolve, reject });
+      this.#waiting.push({ key, full, version, resolve, reject });
       if (this.#waiting.length === 1) setImmediate(() => void this.#flush());
     });
   }
@@ -46,13 +49,13 @@ export class DeleteBatch {
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
-    const Objects = batch.map(({ key, version }) => ({ Key: this.#in.named(key).Key, VersionId: version }));
+    const Objects = batch.map(({ full, version }) => ({ Key: full, VersionId: version }));
     const command = new DeleteObjectsCommand({ Bucket: this.#in.name, Delete: { Objects, Quiet: true } });
     try {
       const output = await this.#in.send('purge', undefined, () => this.#in.client.send(command));
       const refused = new Map((output.Errors ?? []).map((error) => [`${error.VersionId}\n${error.Key}`, error]));
-      for (const [index, item] of batch.entries()) {
-        const error = refused.get(`${item.version}\n${Objects[index]?.Key}`);
+      for (const item of batch) {
+        const error = refused.get(`${item.version}\n${item.full}`);
         if (error === undefined) item.resolve();
         else this.#refuse(item, error.Code ?? 'unknown', error.Message ?? '');
       }
