@@ -194,7 +194,7 @@ class Drive {
     this.#work.listener({ type: 'moved', partition, from: row.state, to, size, moved });
     if (!needsPerson(row, outcome)) return;
     const reason = outcome.change.reason ?? '';
-    this.#work.listener({ type: 'unresolved', partition, key, state: isUnresolved(to) ? to : 'failed', reason });
+    this.#work.listener({ type: 'unresolved', partition, key, state: to, reason });
   }
 }
 
