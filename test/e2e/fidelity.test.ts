@@ -6,9 +6,9 @@ import {
   PutObjectCommand,
   type PutObjectCommandInput,
 } from '@aws-sdk/client-s3';
-import { expect, inject, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { documentOf, ferry } from '../support/cli.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { layOut } from '../support/plan.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -21,15 +21,6 @@ interface RunDocument {
   readonly totals: { readonly states: Readonly<Record<string, number>> };
   readonly unresolved: readonly { readonly key: string; readonly state: string; readonly reason: string }[];
 }
-
-const bucketStore = (bucket: string, jurisdiction: string) => ({
-  type: 's3',
-  endpoint: inject('minio').endpoint,
-  region: 'us-east-1',
-  bucket,
-  jurisdiction,
-  credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
-});
 
 async function put(bucket: string, Key: string, more: Partial<PutObjectCommandInput> = {}): Promise<void> {
   await minioClient().send(new PutObjectCommand({ Bucket: bucket, Key, Body: Buffer.from(`of ${Key}`), ...more }));

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { describe, expect, inject, it } from 'vitest';
 import { documentOf, type Ended, ferry, startFerry } from '../support/cli.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { planDocument } from '../support/plan.ts';
 import { countingProxy, type ProxyOptions } from '../support/proxy.ts';
 import { listOutside } from '../support/servers/outside.ts';
@@ -25,11 +25,6 @@ interface Outcome {
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const LARGE = Buffer.alloc(33 * 1024 ** 2, 'large and larger ');
 const FILES = { 'users/small': Buffer.from('small'), 'users/empty': Buffer.alloc(0), 'users/large': LARGE };
-
-function bucketStore(bucket: string, jurisdiction: string, endpoint = inject('minio').endpoint) {
-  const credentials = { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' };
-  return { type: 's3', endpoint, region: 'us-east-1', bucket, jurisdiction, credentials };
-}
 
 function planOf(legacy: object, centre: object, tombstone: object, more: object = {}) {
   const dir = tempDir();
@@ -205,7 +200,7 @@ async function watched(
   const [from, to] = [await newBucket({ versioned }), await newBucket()];
   const proxy = await countingProxy(inject('minio').endpoint, { heard: (name) => heard(name, from) });
   await minioClient().send(new PutObjectCommand({ Bucket: from, Key: 'a', Body: 'first', Metadata: { n: '1' } }));
-  const laid = planOf(bucketStore(from, 'SG', proxy.endpoint), bucketStore(to, 'NO'), tombstone);
+  const laid = planOf(bucketStore(from, 'SG', { endpoint: proxy.endpoint }), bucketStore(to, 'NO'), tombstone);
   return { from, to, ...laid };
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, inject, it } from 'vitest';
 import { documentOf, ferry } from '../support/cli.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { planDocument } from '../support/plan.ts';
 import { countingProxy } from '../support/proxy.ts';
 import { tempDir } from '../support/temp.ts';
@@ -25,15 +25,6 @@ interface RunDocument {
   readonly totals: { readonly states: Readonly<Record<string, number>> };
   readonly unresolved: readonly { readonly key: string; readonly state: string; readonly reason: string }[];
 }
-
-const bucketStore = (bucket: string, jurisdiction: string, endpoint = inject('minio').endpoint) => ({
-  type: 's3',
-  endpoint,
-  region: 'us-east-1',
-  bucket,
-  jurisdiction,
-  credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
-});
 
 function planOf(dir: string, legacy: unknown, centre: unknown, select: unknown): string {
   const file = join(dir, 'plan.json');
@@ -162,7 +153,7 @@ describe('keys that MinIO does not keep apart', () => {
     const file = planOf(
       dir,
       { type: 'file', path: './legacy', jurisdiction: 'SG' },
-      bucketStore(to, 'NO', proxy.endpoint),
+      bucketStore(to, 'NO', { endpoint: proxy.endpoint }),
       {
         prefix: '',
       },

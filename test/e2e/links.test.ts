@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { documentOf, ferry } from '../support/cli.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { tempDir } from '../support/temp.ts';
 import { factsIn, writeTree } from '../support/tree.ts';
 import { hasXattrTools, setXattrs, xattrsOf } from '../support/xattrs.ts';
@@ -28,15 +28,6 @@ interface RunDocument {
   readonly totals: { readonly states: Readonly<Record<string, number>> };
   readonly unresolved: readonly { readonly key: string; readonly state: string; readonly reason: string }[];
 }
-
-const bucketStore = (bucket: string, jurisdiction: string) => ({
-  type: 's3',
-  endpoint: inject('minio').endpoint,
-  region: 'us-east-1',
-  bucket,
-  jurisdiction,
-  credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
-});
 
 const folder = (path: string, jurisdiction: string, more: object = {}) => ({
   type: 'file',

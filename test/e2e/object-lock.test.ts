@@ -13,7 +13,7 @@ import { describe, expect, inject, it } from 'vitest';
 import { Dice } from '../../src/rehearsal/dice.ts';
 import { documentOf, ferry } from '../support/cli.ts';
 import { liar } from '../support/liar.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { tempDir } from '../support/temp.ts';
 
 interface PlanDocument {
@@ -59,15 +59,6 @@ async function keysIn(Bucket: string): Promise<string[]> {
   const { Contents = [] } = await minioClient().send(new ListObjectsV2Command({ Bucket }));
   return Contents.map(({ Key }) => Key ?? '');
 }
-
-const bucketStore = (bucket: string, jurisdiction: string, endpoint = inject('minio').endpoint) => ({
-  type: 's3',
-  endpoint,
-  region: 'us-east-1',
-  bucket,
-  jurisdiction,
-  credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
-});
 
 /** A plan from one bucket to another, with a function that calls ferry with it. */
 function planTo(source: string, centre: string, change: object = {}) {
@@ -240,7 +231,10 @@ describe('retention and legal hold', () => {
       },
     );
     const centre = await newBucket({ lock: 'none by default' });
-    const stores = { legacy: bucketStore(source, 'SG', silent), hamar: bucketStore(centre, 'NO', silent) };
+    const stores = {
+      legacy: bucketStore(source, 'SG', { endpoint: silent }),
+      hamar: bucketStore(centre, 'NO', { endpoint: silent }),
+    };
     const { call } = planTo(source, centre, { stores });
     expect(documentOf<PlanDocument>(await call('plan')).partitions[0]?.losses).toEqual({ objectLock: 1 });
     const ended = await call('run');

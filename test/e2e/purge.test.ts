@@ -15,7 +15,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { expect, inject, it } from 'vitest';
 import { documentOf, type Ended, ferry, onTerminal, type Started, startFerry } from '../support/cli.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { layOut } from '../support/plan.ts';
 import { countingProxy } from '../support/proxy.ts';
 import { tempDir } from '../support/temp.ts';
@@ -27,15 +27,6 @@ interface PurgeDocument {
   readonly notDue: { readonly objects: number; readonly first?: string };
   readonly left: readonly { readonly key: string; readonly state: string; readonly reason: string }[];
 }
-
-const bucketStore = (bucket: string, jurisdiction: string, endpoint = inject('minio').endpoint) => ({
-  type: 's3',
-  endpoint,
-  region: 'us-east-1',
-  bucket,
-  jurisdiction,
-  credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
-});
 
 function planOf(source: string, centre: string, change: object = {}) {
   const dir = tempDir();
@@ -268,8 +259,8 @@ it('goes on where it was when each purge is killed before it hears of the first 
   });
   const partitions = [{ name: 'all', from: 'legacy', select: { prefix: 'users/' }, to: 'hamar', versions: 'all' }];
   const stores = {
-    legacy: bucketStore(source, 'SG', proxy.endpoint),
-    hamar: bucketStore(centre, 'NO', proxy.endpoint),
+    legacy: bucketStore(source, 'SG', { endpoint: proxy.endpoint }),
+    hamar: bucketStore(centre, 'NO', { endpoint: proxy.endpoint }),
   };
   const { plan, call } = planOf(source, centre, { partitions, stores });
   expect((await call('run')).code).toBe(0);

@@ -13,21 +13,11 @@ import { describe, expect, inject, it } from 'vitest';
 import { type Ended, ferry } from '../support/cli.ts';
 import { liar } from '../support/liar.ts';
 import { limitedTo } from '../support/limited.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { layOut } from '../support/plan.ts';
 import { type Scanned, scanned } from '../support/scanned.ts';
 import { tempDir } from '../support/temp.ts';
 import { factsIn, writeTree } from '../support/tree.ts';
-
-const bucketStore = (bucket: string, jurisdiction: string, more: object = {}) => ({
-  type: 's3',
-  endpoint: inject('minio').endpoint,
-  region: 'us-east-1',
-  bucket,
-  jurisdiction,
-  credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
-  ...more,
-});
 
 /** A plan from a bucket, or a prefix in one, with a function that calls ferry with it. */
 function planOf(source: string, centre: string, change: object = {}) {

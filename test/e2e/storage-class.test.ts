@@ -4,7 +4,7 @@ import { HeadObjectCommand, PutObjectCommand, type StorageClass } from '@aws-sdk
 import { describe, expect, inject, it } from 'vitest';
 import { documentOf, ferry } from '../support/cli.ts';
 import { liar } from '../support/liar.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { tempDir } from '../support/temp.ts';
 
 interface RunDocument {
@@ -22,15 +22,6 @@ async function put(Bucket: string, Key: string, StorageClass?: StorageClass, siz
 async function classOf(Bucket: string, Key: string): Promise<string> {
   return (await minioClient().send(new HeadObjectCommand({ Bucket, Key }))).StorageClass ?? 'STANDARD';
 }
-
-const bucketStore = (bucket: string, jurisdiction: string, endpoint = inject('minio').endpoint) => ({
-  type: 's3',
-  endpoint,
-  region: 'us-east-1',
-  bucket,
-  jurisdiction,
-  credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
-});
 
 function planOf(legacy: object, hamar: object, change: object) {
   const plan = join(tempDir(), 'plan.json');
@@ -156,7 +147,7 @@ it('an archived object fails with what to do about it', async () => {
       return true;
     },
   );
-  const { call } = planOf(bucketStore(source, 'SG', endpoint), bucketStore(await newBucket(), 'NO'), {});
+  const { call } = planOf(bucketStore(source, 'SG', { endpoint }), bucketStore(await newBucket(), 'NO'), {});
   const ended = await call('run');
   expect(ended.code, ended.stderr).toBe(4);
   expect(documentOf<RunDocument>(ended)).toMatchObject({

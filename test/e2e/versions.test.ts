@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { expect, inject, it } from 'vitest';
 import { documentOf, type Ended, ferry, type Started, startFerry } from '../support/cli.ts';
-import { minioClient, minioEnv, newBucket } from '../support/minio.ts';
+import { bucketStore, minioClient, minioEnv, newBucket } from '../support/minio.ts';
 import { countingProxy } from '../support/proxy.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -27,15 +27,6 @@ interface PlanDocument {
   readonly partitions: readonly { readonly objects: number; readonly history: object; readonly alreadyThere: number }[];
   readonly findings: readonly { readonly rule: string; readonly severity: string }[];
 }
-
-const bucketStore = (bucket: string, jurisdiction: string) => ({
-  type: 's3',
-  endpoint: inject('minio').endpoint,
-  region: 'us-east-1',
-  bucket,
-  jurisdiction,
-  credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
-});
 
 function planOf(source: string, centre: string, change: object = {}) {
   const dir = tempDir();

@@ -68,3 +68,16 @@ export function s3Spec(name: string, bucket: string, prefix = ''): S3StoreSpec {
     },
   };
 }
+
+/** A store of a plan that is a bucket of the shared server. */
+export function bucketStore(bucket: string, jurisdiction: string, more: object = {}) {
+  return {
+    type: 's3',
+    endpoint: inject('minio').endpoint,
+    region: 'us-east-1',
+    bucket,
+    jurisdiction,
+    credentials: { accessKeyIdEnv: 'FERRY_TEST_KEY', secretAccessKeyEnv: 'FERRY_TEST_SECRET' },
+    ...more,
+  };
+}
