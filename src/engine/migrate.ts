@@ -11,7 +11,7 @@ import { takeInventory } from '../migration/inventory.ts';
 import { requireKeep } from '../migration/keep.ts';
 import { dropOld, leaves } from '../migration/keeping.ts';
 import { withKeyGuard } from '../migration/key-guard.ts';
-import { requireCapabilities } from '../migration/probe.ts';
+import { requireCapabilities } from '../migration/required.ts';
 import { begunTombstone, settle, tombstone, tombstoneIntent } from '../migration/tombstone.ts';
 import { verify } from '../migration/verify.ts';
 import { requireVersions } from '../migration/version-findings.ts';

@@ -1,7 +1,7 @@
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Plan, StoreSpec } from '../plan/types.ts';
 import { HAZARD_NAMES, HAZARD_RULES, type HazardRule } from './key-hazards.ts';
-import { NEEDED } from './probe.ts';
+import { NEEDED } from './probe-keys.ts';
 import type { PartitionSurvey, Survey } from './survey.ts';
 
 export interface KeyFinding {

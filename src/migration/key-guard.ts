@@ -7,7 +7,7 @@ import type { Plan } from '../plan/types.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import type { StepContext } from './context.ts';
 import { type AliasRule, aliasesOf, ancestorsOf, HAZARD_RULES, type HazardRule, KeyHazards } from './key-hazards.ts';
-import { keyCapability, NEEDED } from './probe.ts';
+import { keyCapability, NEEDED } from './probe-keys.ts';
 
 const WHAT: Readonly<Record<AliasRule, string>> = {
   'leading-slash': 'a leading slash',

@@ -6,7 +6,8 @@ import { type ObjectHead, type PartStore, type Store, StoreError, type StoreErro
 import { collect, digestOfObject } from './bytes.ts';
 import type { StoreUse } from './capabilities.ts';
 import { differing } from './fidelity.ts';
-import { probe, probeKeys } from './probe.ts';
+import { probe } from './probe.ts';
+import { probeKeys } from './probe-keys.ts';
 
 /** What a trial works with: a store that is open, and a key of ferry's own, which is cleared after it. */
 export interface TrialContext {

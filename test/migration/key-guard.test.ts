@@ -1,6 +1,6 @@
 import { ListObjectVersionsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
-import { type KeyCapability, probeKeys } from '../../src/migration/probe.ts';
+import { type KeyCapability, probeKeys } from '../../src/migration/probe-keys.ts';
 import { MemoryStore } from '../../src/store/memory/memory-store.ts';
 import { makeStore } from '../../src/store/open-store.ts';
 import type { ListEntry, Store } from '../../src/store/store.ts';
