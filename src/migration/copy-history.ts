@@ -72,8 +72,8 @@ async function adopt(way: Way, fresh: readonly Version[], there: readonly Versio
   if (!isWhole(there.slice(0, placed), way.records)) return foreign(way);
   const rest = [...fresh];
   for (const state of there.slice(placed)) {
-    // A marker that hid nothing may have none at the centre.
-    while (rest[0]?.marker === true && !state.marker) await record(way, rest.shift() as Version, {}, undefined);
+    while (rest[0]?.marker === true && !state.marker && hidesNothing(way))
+      await record(way, rest.shift() as Version, {}, undefined);
     const next = rest.shift();
     if (next === undefined || next.marker !== state.marker) return foreign(way);
     if (next.marker) {
@@ -85,6 +85,11 @@ async function adopt(way: Way, fresh: readonly Version[], there: readonly Versio
     await record(way, next, same, state.version);
   }
   return rest;
+}
+
+/** Whether a delete marker that comes next would hide nothing: there is none or another one below it. Not every server makes one then. */
+function hidesNothing({ records }: Way): boolean {
+  return records.at(-1)?.marker !== false;
 }
 
 async function sameBytes(way: Way, here: Version, there: Version): Promise<Partial<CopiedVersion> | undefined> {
@@ -123,6 +128,8 @@ async function appendMarker(way: Way, state: Version): Promise<Outcome | undefin
     if (added) await to.remove(row.key, newest.version, { signal });
     return foreign(way);
   }
+  if (!added && !hidesNothing(way))
+    return unresolved('failed', `${way.centre.name} made no delete marker when it was asked to`);
   if (added) way.newest = newest;
   await record(way, state, {}, added ? newest.version : undefined);
   return undefined;

@@ -148,6 +148,21 @@ it('takes up what a lost ledger had copied, and refuses another history', async 
   expect((await historyOf(centre, 'other')).map(({ text }) => text)).toEqual(['theirs', 'mine']);
 });
 
+it('forgets no delete marker over a conflict that a person has resolved', async () => {
+  const [source, centre] = [await newBucket({ versioned: true }), await newBucket({ versioned: true })];
+  await put(source, 'a', 'one');
+  const { call } = planOf(source, centre);
+  expect((await call('run')).code).toBe(0);
+  await erase(source, 'a');
+  await put(source, 'a', 'three');
+  const { VersionId } = await put(centre, 'a', 'theirs');
+  for (const _ of ['found by the listing', 'found by the copy']) expect((await call('run')).code).toBe(4);
+  await minioClient().send(new DeleteObjectCommand({ Bucket: centre, Key: 'a', VersionId }));
+  const run = await call('run');
+  expect(run.code, run.stdout).toBe(0);
+  expect(await historyOf(centre, 'a')).toEqual(await historyOf(source, 'a'));
+});
+
 it('finds a version that was changed, added or removed at the centre after its copy', async () => {
   const [source, centre] = [await newBucket({ versioned: true }), await newBucket({ versioned: true })];
   for (const key of ['a', 'b', 'c']) await fiveAndTwo(source, key);
