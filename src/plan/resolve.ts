@@ -6,6 +6,7 @@ import type { PlanDocument, SelectDocument, StoreDocument } from './schema/plan.
 import { MANIFEST_FORMATS } from './schema/routing.ts';
 import { parseShard } from './shard.ts';
 import type {
+  ApproverSpec,
   CredentialsSpec,
   EncryptionSpec,
   ExcludeSpec,
@@ -14,7 +15,7 @@ import type {
   Selector,
   StoreSpec,
 } from './types.ts';
-import { parseBandwidth, parseDuration, parseRequestRate } from './units.ts';
+import { parseBandwidth, parseDuration, parseRequestRate, parseSize } from './units.ts';
 
 /**
  * Makes the plan of a document that passed all checks.
@@ -34,6 +35,9 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     routing: digestOf({ stores, partitions: routed, exclude } as unknown as Json),
     residency: document.residency,
     runner: document.runner,
+    approvers: (document.approvers ?? []).map((approver) => approverOf(approver, folder)),
+    revoked: document.revoked ?? [],
+    drift: { objects: document.drift?.objects ?? 0, bytes: parsed(parseSize(document.drift?.bytes ?? '0')) },
     stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, storeOf(name, store, folder)])),
     partitions: partitions.map(({ name, from, to, select, versions, encryption, accept: own = [], ...rest }) => ({
       name,
@@ -140,6 +144,9 @@ function storeOf(name: string, store: StoreDocument, folder: string): StoreSpec 
     pathStyle: store.pathStyle,
     credentials: credentialsOf(store.credentials),
     encryption: encryptionOf(store.encryption, folder),
+    ...(store.expect === undefined ? {} : { expect: store.expect }),
+    ...(store.pin === undefined ? {} : { pin: store.pin }),
+    ...(store.encryption?.keyHolder === undefined ? {} : { keyHolder: store.encryption.keyHolder }),
     ...(store.ca === undefined ? {} : { ca: resolve(folder, store.ca) }),
   };
 }
@@ -148,10 +155,32 @@ function encryptionOf(
   given: Extract<StoreDocument, { type: 's3' }>['encryption'],
   folder: string,
 ): EncryptionSpec | undefined {
-  if (given?.type !== 'SSE-C') return given;
+  switch (given?.type) {
+    case undefined:
+      return undefined;
+    case 'SSE-S3':
+      return { type: 'SSE-S3' };
+    case 'SSE-KMS':
+      return given.keyId === undefined ? { type: 'SSE-KMS' } : { type: 'SSE-KMS', keyId: given.keyId };
+    case 'SSE-C':
+      return customerKeyOf(given, folder);
+  }
+}
+
+function customerKeyOf(
+  given: { readonly keyFile?: string | undefined; readonly keyEnv?: string | undefined },
+  folder: string,
+): EncryptionSpec {
   if (given.keyFile !== undefined) return { type: 'SSE-C', keyFile: resolve(folder, given.keyFile) };
   if (given.keyEnv === undefined) throw new Error('SSE-C without a key');
   return { type: 'SSE-C', keyEnv: given.keyEnv };
+}
+
+function approverOf(
+  { name, jurisdiction, key }: { readonly name: string; readonly jurisdiction: string; readonly key: string },
+  folder: string,
+): ApproverSpec {
+  return { name, jurisdiction, key: key.startsWith('ssh-') ? { text: key } : { path: resolve(folder, key) } };
 }
 
 function credentialsOf(given: Extract<StoreDocument, { type: 's3' }>['credentials']): CredentialsSpec {

@@ -18,7 +18,13 @@ export interface Plan {
   readonly routing: string;
   readonly residency: { readonly zone: readonly string[] };
   /** Where ferry itself runs; its bytes pass through there. */
-  readonly runner: { readonly jurisdiction: string } | undefined;
+  readonly runner: { readonly jurisdiction: string; readonly operator?: string | undefined } | undefined;
+  /** Who may approve sealed plans. */
+  readonly approvers: readonly ApproverSpec[];
+  /** Ids of keys whose approvals do not count. */
+  readonly revoked: readonly string[];
+  /** By how much the sources may differ from what was sealed. */
+  readonly drift: { readonly objects: number; readonly bytes: number };
   readonly stores: Readonly<Record<string, StoreSpec>>;
   readonly partitions: readonly PartitionSpec[];
   readonly exclude: readonly ExcludeSpec[];
@@ -56,6 +62,13 @@ export interface Limits {
   readonly requests: number | undefined;
 }
 
+export interface ApproverSpec {
+  readonly name: string;
+  readonly jurisdiction: string;
+  /** An OpenSSH public key as text, or the absolute path of a file with one (OpenSSH or PEM). */
+  readonly key: { readonly text: string } | { readonly path: string };
+}
+
 export type StoreSpec = FileStoreSpec | S3StoreSpec;
 
 interface AnyStoreSpec {
@@ -87,6 +100,16 @@ export interface S3StoreSpec extends AnyStoreSpec {
   /** `undefined` means: path style when an endpoint is given. */
   readonly pathStyle: boolean | undefined;
   readonly credentials: CredentialsSpec;
+  /** What must be observed of it. Hosts with a leading dot are ends of hosts; addresses are networks in CIDR notation. */
+  readonly expect?: {
+    readonly region?: string | undefined;
+    readonly hosts?: readonly string[] | undefined;
+    readonly addresses?: readonly string[] | undefined;
+  };
+  /** `sha256/BASE64` of public keys (RFC 7469), one of which the server must show; none: any that verifies. */
+  readonly pin?: readonly string[];
+  /** The country that whoever holds the encryption keys is under, where the plan says so. */
+  readonly keyHolder?: string;
   readonly encryption: EncryptionSpec | undefined;
   /** A PEM file of certificate authorities that this store's server may have its certificate from, beside the known ones. Absolute. */
   readonly ca?: string | undefined;

@@ -89,3 +89,13 @@ export function named(what: string, description: string) {
     pattern: NAME.source,
   });
 }
+
+/** Names of people and roles. */
+const APPROVER = /^[A-Za-z0-9][A-Za-z0-9@._+-]{0,127}$/;
+
+export const approverName = (description: string) =>
+  text('a name such as dpo@example.eu', description, {
+    test: (value) => APPROVER.test(value),
+    error: '{value} is no name for a person or role; expected letters, digits and "@._+-", such as dpo@example.eu',
+    pattern: APPROVER.source,
+  });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { COUNTRIES, meantCountry, ZONE_NAMES } from '../countries.ts';
-import { mapping, text } from './parts.ts';
+import { approverName, mapping, text } from './parts.ts';
 
 const CODE = 'a country code of two letters (ISO 3166-1), such as NO';
 
@@ -53,7 +53,10 @@ export const residencySchema = mapping(
 );
 
 export const runnerSchema = mapping(
-  { jurisdiction: country('The country of the machine that runs ferry; the bytes pass through it.') },
+  {
+    jurisdiction: country('The country of the machine that runs ferry; the bytes pass through it.'),
+    operator: approverName('Who runs ferry; by default the user of the operating system.').optional(),
+  },
   'Where ferry itself runs.',
 );
 

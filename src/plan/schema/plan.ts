@@ -3,6 +3,7 @@ import { mapping, named, oneOf } from './parts.ts';
 import { residencySchema, runnerSchema } from './places.ts';
 import { excludeSchema, partitionsSchema } from './routing.ts';
 import { storesSchema } from './stores.ts';
+import { approversSchema, driftSchema, revokedSchema } from './trust.ts';
 import { acceptSchema, limitsSchema, objectLockSchema, storageClassSchema, tombstoneSchema } from './work.ts';
 
 /** The whole document, after expansion. Fields of an area are in the file of that area. */
@@ -28,6 +29,9 @@ export const planSchema = mapping(
       ['allow', 'never'],
       'Whether a server may copy objects by itself between two of its own buckets; allowed where it is left out.',
     ).optional(),
+    approvers: approversSchema.optional(),
+    revoked: revokedSchema.optional(),
+    drift: driftSchema.optional(),
     finish: oneOf(['copied', 'verified', 'tombstoned'], 'How far a run takes every object.').default('verified'),
     tombstone: tombstoneSchema.prefault({}),
     limits: limitsSchema.prefault({}),

@@ -3,6 +3,7 @@ import { isMapping } from '../path.ts';
 import { looksSecret } from '../show.ts';
 import { choice, mapping, NAME, oneOf, text } from './parts.ts';
 import { country, endpointSchema, pathSchema } from './places.ts';
+import { expectSchema, pinSchema } from './trust.ts';
 
 /** The name of an environment variable. People paste the secret itself here, so the value is never repeated. */
 function variable(description: string) {
@@ -56,6 +57,9 @@ const keyFile = pathSchema(
   error: 'a key itself cannot stand in a plan; write it to a file of mode 0600 and name that',
 });
 
+const keyHolder = () =>
+  country('The country that whoever holds the keys is under; by default that of the store.').optional();
+
 const ENCRYPTIONS = ['SSE-S3', 'SSE-KMS', 'SSE-C'] as const;
 
 /** One branch a kind, so that a key can only stand where it means something. */
@@ -64,13 +68,17 @@ const encryptionSchema = z
     'type',
     [
       mapping(
-        { type: z.literal('SSE-S3').meta({ description: 'With keys that the server manages.' }) },
+        {
+          type: z.literal('SSE-S3').meta({ description: 'With keys that the server manages.' }),
+          keyHolder: keyHolder(),
+        },
         'Encryption by the server with keys of its own.',
       ),
       mapping(
         {
           type: z.literal('SSE-KMS').meta({ description: 'With a key of the key management service.' }),
           keyId: text('the id of a key', "The key's id or ARN; by default the bucket's own.").optional(),
+          keyHolder: keyHolder(),
         },
         'Encryption by the server with a key of its key management service.',
       ),
@@ -79,6 +87,7 @@ const encryptionSchema = z
           type: z.literal('SSE-C').meta({ description: 'With a key that goes along with each request.' }),
           keyEnv: variable('The environment variable that holds the key: 32 bytes as base64.').optional(),
           keyFile: keyFile.optional(),
+          keyHolder: keyHolder(),
         },
         'Encryption by the server with a key that only its clients keep. Needs https.',
         // That one of the two stands there, checks/transport.ts sees to.
@@ -134,6 +143,8 @@ const s3StoreSchema = mapping(
     jurisdiction: jurisdiction(),
     credentials: credentialsSchema.optional(),
     encryption: encryptionSchema.optional(),
+    expect: expectSchema.optional(),
+    pin: pinSchema.optional(),
     ca: pathSchema(
       "A PEM file of certificate authorities for this store's server, beside the known ones; relative to the plan file.",
     ).optional(),
