@@ -6,6 +6,7 @@ import { checkReferences } from './checks/references.ts';
 import { checkSelectors } from './checks/selectors.ts';
 import { checkStores } from './checks/stores.ts';
 import { checkTransport } from './checks/transport.ts';
+import { checkTrust } from './checks/trust.ts';
 import type { Environment } from './expand.ts';
 import { convertExpanded, reportIssues } from './issues.ts';
 import { parsePath } from './path.ts';
@@ -61,6 +62,7 @@ export function parsePlan(text: string, file: string, env: Environment): LoadRes
   checkReferences(value, places, report);
   checkStores(value, folder, places, report);
   checkTransport(value, folder, report);
+  checkTrust(value, folder, places, report);
   checkLinks(value, places, report);
   checkSelectors(value, folder, report);
   const problems = report.problems;

@@ -32,6 +32,7 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     name: document.name,
     file,
     digest: digestOf(document as unknown as Json),
+    document: document as unknown as { readonly [name: string]: Json | undefined },
     routing: digestOf({ stores, partitions: routed, exclude } as unknown as Json),
     residency: document.residency,
     runner: document.runner,

@@ -1,4 +1,5 @@
 import type { AttributeName } from '../base/attribute-names.ts';
+import type { Json } from '../base/canonical.ts';
 
 /**
  * A plan as the rest of ferry sees it: typed, resolved (paths absolute, variables expanded, units as numbers) and deeply
@@ -14,6 +15,8 @@ export interface Plan {
    * document (relative ones stay relative), so that a plan has one digest wherever it is checked out.
    */
   readonly digest: string;
+  /** What `digest` is made of: the document with variables expanded, defaults filled in, and paths as written. */
+  readonly document: { readonly [name: string]: Json | undefined };
   /** `sha256:…` over stores, partitions and exclude alone: what decides where an object goes. */
   readonly routing: string;
   readonly residency: { readonly zone: readonly string[] };
