@@ -31,9 +31,13 @@ export interface InventoryState extends Coverage {
   readonly digest: string | undefined;
   /** When this pass began, in milliseconds since 1970; `undefined` in a ledger of an older version. */
   readonly begunAt: number | undefined;
+  /** All that this pass has seen, whatever the plan does with it. */
+  readonly listed: { readonly objects: number; readonly bytes: number };
 }
 
 export interface PageEnd extends Coverage {
+  /** All that the pass has seen so far. */
+  readonly listed?: { readonly objects: number; readonly bytes: number };
   readonly after: string | undefined;
   readonly chain: string;
 }
@@ -69,6 +73,7 @@ export class InventoryBook {
       chain: String(row['chain']),
       digest: row['digest'] === null ? undefined : String(row['digest']),
       begunAt: row['begun_at'] === null ? undefined : Number(row['begun_at']),
+      listed: { objects: Number(row['listed_objects']), bytes: Number(row['listed_bytes']) },
       excluded: { objects: Number(row['excluded_objects']), bytes: Number(row['excluded_bytes']) },
       unassigned: {
         objects: Number(row['unassigned_objects']),
@@ -83,9 +88,9 @@ export class InventoryBook {
     this.#writer.now(() => {
       this.#db
         .prepare(`
-          INSERT INTO inventory SELECT id, 1, NULL, 0, ?, NULL, 0, 0, 0, 0, '[]', ? FROM store WHERE name = ?
+          INSERT INTO inventory SELECT id, 1, NULL, 0, ?, NULL, 0, 0, 0, 0, '[]', ?, 0, 0 FROM store WHERE name = ?
           ON CONFLICT DO UPDATE SET pass = pass + 1, after_key = NULL, complete = 0, chain = excluded.chain,
-            begun_at = excluded.begun_at, excluded_objects = 0, excluded_bytes = 0, unassigned_objects = 0, unassigned_bytes = 0, unassigned_sample = '[]'`)
+            begun_at = excluded.begun_at, listed_objects = 0, listed_bytes = 0, excluded_objects = 0, excluded_bytes = 0, unassigned_objects = 0, unassigned_bytes = 0, unassigned_sample = '[]'`)
         .run(chain, this.#clock.now(), source);
     });
   }
@@ -124,7 +129,7 @@ export class InventoryBook {
     this.#db
       .prepare(`
         UPDATE inventory SET after_key = ?, chain = ?, excluded_objects = ?, excluded_bytes = ?,
-          unassigned_objects = ?, unassigned_bytes = ?, unassigned_sample = ?
+          unassigned_objects = ?, unassigned_bytes = ?, unassigned_sample = ?, listed_objects = ?, listed_bytes = ?
         WHERE source = (SELECT id FROM store WHERE name = ?)`)
       .run(
         end.after ?? null,
@@ -134,6 +139,8 @@ export class InventoryBook {
         end.unassigned.objects,
         end.unassigned.bytes,
         JSON.stringify(end.unassigned.sample),
+        end.listed?.objects ?? 0,
+        end.listed?.bytes ?? 0,
         source,
       );
   }

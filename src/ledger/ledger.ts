@@ -13,6 +13,7 @@ import { Queries } from './queries.ts';
 import type { ObjectChange, ObjectRow } from './rows.ts';
 import { RunBook } from './run-book.ts';
 import { migrate } from './schema.ts';
+import { SealBook } from './seal-book.ts';
 import { makePrivateFile, makeStateDir } from './state-dir.ts';
 import { Transition } from './transition.ts';
 import { UploadBook } from './upload-book.ts';
@@ -36,6 +37,7 @@ export class Ledger {
   readonly queries: Queries;
   readonly probes: ProbeBook;
   readonly runs: RunBook;
+  readonly seals: SealBook;
   readonly uploads: UploadBook;
   readonly history: HistoryBook;
   readonly #db: DatabaseSync;
@@ -53,6 +55,7 @@ export class Ledger {
     this.#transition = new Transition(db, this.#clock);
     this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);
     this.runs = new RunBook(db, this.#writer, this.#clock);
+    this.seals = new SealBook(db, this.#writer, this.#clock);
     this.history = new HistoryBook(db, this.#writer);
     this.uploads = new UploadBook(db, this.#writer, this.#clock);
   }

@@ -1,3 +1,13 @@
+CREATE TABLE approval (
+  digest   TEXT NOT NULL,                -- sha256: over the bytes of the envelope
+  what     TEXT NOT NULL,                -- what it counted for
+  seal     TEXT NOT NULL REFERENCES seal (digest),
+  envelope TEXT NOT NULL,                -- these bytes
+  approver TEXT NOT NULL,
+  at       INTEGER NOT NULL,             -- when it first counted
+  PRIMARY KEY (digest, what)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE inventory (
   source             INTEGER PRIMARY KEY REFERENCES store (id),
   pass               INTEGER NOT NULL,   -- counts from 1; a new pass looks for what came later
@@ -10,7 +20,7 @@ CREATE TABLE inventory (
   unassigned_objects INTEGER NOT NULL,
   unassigned_bytes   INTEGER NOT NULL,
   unassigned_sample  TEXT NOT NULL       -- JSON list of the first keys
-, begun_at INTEGER) STRICT;
+, begun_at INTEGER, listed_objects INTEGER NOT NULL DEFAULT 0, listed_bytes INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE TABLE ledger (
   id          INTEGER PRIMARY KEY CHECK (id = 1),
@@ -76,6 +86,13 @@ CREATE TABLE run (
   outcome        TEXT,                   -- how it ended; null while it runs or after a kill
   moved_objects  INTEGER NOT NULL DEFAULT 0,
   moved_bytes    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE seal (
+  digest      TEXT PRIMARY KEY,          -- sha256: over the bytes of the sealed plan
+  sealed      TEXT NOT NULL,             -- these bytes
+  recorded_at INTEGER NOT NULL,
+  compared_at INTEGER                    -- when the sources were found to agree with it; null: they were not compared
 ) STRICT;
 
 CREATE TABLE store (

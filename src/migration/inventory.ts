@@ -31,7 +31,12 @@ export async function takeInventory(
   let entries = 0;
   for await (const page of listRouted(plan, source, router, { after: start.after, signal })) {
     const listed = count.page(page);
-    ledger.inventory.page(source.name, listed, { after: page.after, chain: count.chain, ...count.coverage });
+    ledger.inventory.page(source.name, listed, {
+      after: page.after,
+      chain: count.chain,
+      listed: count.listed,
+      ...count.coverage,
+    });
     entries += page.items.length;
     seen(entries);
     signal.throwIfAborted();
@@ -44,15 +49,22 @@ export class Counter {
   readonly #plan: Plan;
   readonly #sample: string[];
   chain: string;
+  #listed: { objects: number; bytes: number };
   #excluded: { objects: number; bytes: number };
   #unassigned: { objects: number; bytes: number };
 
-  constructor(plan: Plan, start: Pick<InventoryState, 'chain' | 'excluded' | 'unassigned'>) {
+  constructor(plan: Plan, start: Pick<InventoryState, 'chain' | 'listed' | 'excluded' | 'unassigned'>) {
     this.#plan = plan;
     this.chain = start.chain;
+    this.#listed = { ...start.listed };
     this.#excluded = { ...start.excluded };
     this.#unassigned = { objects: start.unassigned.objects, bytes: start.unassigned.bytes };
     this.#sample = [...start.unassigned.sample];
+  }
+
+  /** All entries, whatever the plan does with them. */
+  get listed(): { readonly objects: number; readonly bytes: number } {
+    return { ...this.#listed };
   }
 
   get coverage(): Coverage {
@@ -64,6 +76,7 @@ export class Counter {
     const listed: Listed[] = [];
     for (const { entry, route } of page.items) {
       this.chain = chainNext(this.chain, routeName(this.#plan, route), entry.key, entry.size, entry.revision);
+      add(this.#listed, entry.size);
       if (route.to === 'excluded') {
         add(this.#excluded, entry.size);
       } else if (route.to === 'unassigned') {

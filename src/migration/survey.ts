@@ -43,7 +43,8 @@ export interface Survey {
   readonly partitions: readonly PartitionSurvey[];
   readonly unassigned: { objects: number; bytes: number; sample: string[] };
   readonly excluded: { objects: number; bytes: number };
-  readonly inventories: readonly { readonly source: string; readonly digest: string }[];
+  /** Everything that each source lists, whatever the plan does with it. */
+  readonly inventories: { source: string; digest: string; objects: number; bytes: number }[];
   /** Bytes and objects that a run would send. */
   readonly toMove: { objects: number; bytes: number };
 }
@@ -110,6 +111,7 @@ async function surveySource(
   const nothing = { objects: 0, bytes: 0 };
   const counter = new Counter(plan, {
     chain: chainStart(name),
+    listed: nothing,
     excluded: nothing,
     unassigned: { ...nothing, sample: [] },
   });
@@ -156,7 +158,7 @@ async function surveySource(
   add(result.unassigned, coverage.unassigned);
   result.unassigned.sample.push(...coverage.unassigned.sample.slice(0, SAMPLE - result.unassigned.sample.length));
   add(result.excluded, coverage.excluded);
-  (result.inventories as { source: string; digest: string }[]).push({ source: name, digest: chain });
+  result.inventories.push({ source: name, digest: chain, ...counter.listed });
 }
 
 function hazardsOfListed(seen: Map<string, KeyHazards>, centre: string, key: string): HazardRule[] {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -77,6 +78,48 @@ describe('the ledger file', () => {
     db.exec("UPDATE migration SET digest = 'other'");
     db.close();
     expect(() => Ledger.open(dir)).toThrow(expect.objectContaining({ fault: 'integrity' }));
+  });
+});
+
+describe('a ledger of before sealed plans', () => {
+  it('comes through, and lists anew what it had not counted', () => {
+    const dir = tempDir();
+    const db = new DatabaseSync(join(dir, 'ledger.db'));
+    db.exec('CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL) STRICT');
+    for (const { number, name, sql } of migrations().slice(0, 4)) {
+      db.exec(sql);
+      db.prepare('INSERT INTO migration VALUES (?, ?, ?)').run(number, name, hash('sha256', sql, 'hex'));
+    }
+    db.exec(
+      "PRAGMA application_id = 0x46455252; PRAGMA user_version = 4; INSERT INTO store VALUES (1, 'a', 'a'), (2, 'b', 'b')",
+    );
+    const row = db.prepare("INSERT INTO inventory VALUES (?, 1, 'k', ?, 'c', ?, 0, 0, 0, 0, '[]', 7)");
+    row.run(1, 1, 'd');
+    row.run(2, 0, null);
+    db.close();
+    const ledger = Ledger.open(dir);
+    expect(ledger.inventory.state('a')).toMatchObject({ pass: 1, after: 'k', complete: true, digest: 'd', begunAt: 7 });
+    expect(ledger.inventory.state('b')).toMatchObject({ pass: 0, after: undefined, complete: false });
+    expect(ledger.seals.find()).toBeUndefined();
+    ledger.close();
+  });
+});
+
+describe('sealed plans and approvals', () => {
+  it('are remembered; that sources agreed with one is not forgotten', () => {
+    let now = 1;
+    const clock = { now: () => now++, sleep: async () => undefined };
+    const ledger = Ledger.open(tempDir(), { clock });
+    ledger.seals.record('sha256:1', 'one', true);
+    ledger.seals.record('sha256:2', 'two', false);
+    expect(ledger.seals.find()).toEqual({ digest: 'sha256:2', text: 'two', compared: false });
+    ledger.seals.record('sha256:1', 'one', false);
+    expect(ledger.seals.find()).toEqual({ digest: 'sha256:1', text: 'one', compared: true });
+    const approval = { digest: 'sha256:e', text: 'envelope', approver: 'ann' };
+    for (const what of ['tombstone', 'tombstone', 'purge']) ledger.seals.recordApproval('sha256:1', what, approval);
+    expect(ledger.seals.approvals('sha256:1')).toEqual([{ text: 'envelope', approver: 'ann' }]);
+    expect(ledger.seals.approvals('sha256:2')).toEqual([]);
+    ledger.close();
   });
 });
 
