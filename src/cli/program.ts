@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { asFault } from '../engine/local.ts';
+import { type ApproveOptions, approve } from './commands/approve.ts';
 import { cleanup } from './commands/cleanup.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
-import { planCommand } from './commands/plan.ts';
+import { type KeygenOptions, keygen } from './commands/keygen.ts';
+import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
 import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
@@ -18,6 +19,10 @@ import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io, Verdict } from './io.ts';
 import { makeLog } from './log.ts';
 import { listenForSignals } from './signals.ts';
+import { version } from './version.ts';
+
+const SEALED = ['--sealed <file>', 'the sealed plan that the plan and its sources must still agree with'] as const;
+const APPROVAL = ['--approval <file>', 'an approval of the sealed plan (repeatable)'] as const;
 
 /** The command line. `ended` is told how the command that ran came to its end. */
 export function makeProgram(ended: (verdict: Verdict) => void): Command {
@@ -55,8 +60,10 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   act(add('validate', 'check schema and residency; no network').argument('<plan>'), (file, _options, io) =>
     validate(file, io),
   );
-  act(
-    add('plan', 'dry run: inventory, coverage, conflicts, bytes, time; changes nothing').argument('<plan>'),
+  act<PlanOptions>(
+    add('plan', 'dry run: inventory, coverage, conflicts, bytes, time; changes nothing')
+      .argument('<plan>')
+      .option('--out <file>', 'write the sealed plan there, for approvals'),
     planCommand,
   );
   act<RunOptions>(
@@ -70,7 +77,9 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
         new Option('--progress <mode>', 'how to show progress')
           .choices(['auto', 'tty', 'json', 'none'])
           .default('auto'),
-      ),
+      )
+      .option(...SEALED)
+      .option(...APPROVAL, collect),
     run,
   );
   act(add('status', 'counts per partition and state; works while a run is on').argument('<plan>'), status);
@@ -85,7 +94,9 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   act<PurgeOptions>(
     add('purge', 'remove for good what tombstones past their hold still hide; asks, or takes --yes')
       .argument('<plan>')
-      .option('--partition <name>', 'only this partition (repeatable)', collect),
+      .option('--partition <name>', 'only this partition (repeatable)', collect)
+      .option(...SEALED)
+      .option(...APPROVAL, collect),
     purgeCommand,
   );
   act(
@@ -105,6 +116,20 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .argument('<plan>')
       .option('--all', 'list everything that remains, one line each'),
     scanCommand,
+  );
+  act<KeygenOptions>(
+    add('keygen', 'make a key pair of Ed25519, for approvals').option('--out <base>', 'BASE.key and BASE.pub', 'ferry'),
+    (_none, options, io) => keygen(options, io),
+  );
+  act<ApproveOptions>(
+    add('approve', 'show a sealed plan and sign that it may be carried out')
+      .argument('<sealed>')
+      .requiredOption('--key <file>', 'a private key, or a public one whose private key an SSH agent holds')
+      .option('--what <list>', 'of run, tombstone, purge', 'tombstone')
+      .option('--until <time>', 'a day (to its end, UTC) or a time such as 2030-12-31T12:00:00Z')
+      .option('--for <duration>', 'how long from now (default: 30d)')
+      .option('--out <file>', 'where to (default: SEALED.NAME.approval)'),
+    approve,
   );
   act<RehearseOptions>(
     add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')
@@ -150,9 +175,4 @@ function makeIo(options: GlobalOptions, signals: { readonly stop: AbortSignal; r
       process.stderr.write(`${text}\n`);
     },
   };
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -17,6 +17,8 @@ import { verify } from '../migration/verify.ts';
 import { requireVersions } from '../migration/version-findings.ts';
 import { type Router, sources } from '../plan/router.ts';
 import type { Finish } from '../plan/types.ts';
+import type { SealedInventory } from '../policy/sealed-plan.ts';
+import type { Authority } from './authority.ts';
 import type { Listener } from './events.ts';
 import { takeBackLate } from './late-writes.ts';
 import { asFault, drive, type Moved, type Step } from './local.ts';
@@ -28,6 +30,8 @@ export interface MigrateWork {
   readonly until: Finish;
   /** Names; `undefined` for all. */
   readonly partitions: ReadonlySet<string> | undefined;
+  /** The sealed plan and the approvals that the run is under; left out: none. */
+  readonly authority?: Authority | undefined;
   readonly retry: RetryPolicy;
   readonly listener: Listener;
   readonly stop: AbortSignal;
@@ -59,11 +63,17 @@ async function migrateAll(asked: MigrateWork): Promise<Moved> {
   let work: MigrateWork = { ...asked, listener };
   requireVersions(work.context.plan, work.context.stores);
   if (work.until === 'tombstoned') await requireKeep(work.context.plan, work.context.stores, work.context.signal);
-  const resumed = sources(work.context.plan).filter((name) => !isListed(work, name));
+  const { authority } = work;
+  // What was sealed is compared with a listing of its own: an earlier one may be older than the seal.
+  const uncompared = authority?.uncompared === true;
+  const resumed = sources(work.context.plan).filter((name) => uncompared || !isListed(work, name));
   // A listing that goes on where an earlier call was cut off has not seen what was written before that place since.
-  const whole = resumed.filter((name) => work.ledger.inventory.state(name)?.after === undefined);
+  const whole = resumed.filter(
+    (name) => isListed(work, name) || work.ledger.inventory.state(name)?.after === undefined,
+  );
   for (const name of resumed) await list(work, name);
   refuseUnassigned(work);
+  authority?.compare(inventoriesOf(work));
   const withoutCas = await requireCapabilities(work.context, work.ledger, work.until);
   work = { ...work, context: { ...work.context, withoutCas } };
   if (work.until === 'tombstoned') await requireApart(work.context, work.ledger);
@@ -95,6 +105,14 @@ async function list(work: MigrateWork, name: string): Promise<void> {
   listener({ type: 'listed', source: name });
 }
 
+function inventoriesOf({ context, ledger }: MigrateWork): SealedInventory[] {
+  return sources(context.plan).map((source) => {
+    const state = ledger.inventory.state(source);
+    if (state === undefined) throw new Error(`the ledger has no inventory of ${source}`);
+    return { source, digest: state.chain, ...state.listed };
+  });
+}
+
 /** Objects that no rule of the plan names stop the run before a byte moves: forgotten user data is what this tool must not leave. */
 function refuseUnassigned(work: MigrateWork): void {
   const { plan } = work.context;
@@ -123,7 +141,7 @@ async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Mo
     ledger,
     states,
     wanted: (row) => partitions === undefined || partitions.has(row.partition),
-    next: nextStep(context, until),
+    next: nextStep(context, until, work.authority),
     concurrency: context.plan.limits.concurrency,
     retry,
     listener,
@@ -132,12 +150,19 @@ async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Mo
 }
 
 /** Which step an object takes next on its way to `until`. */
-function nextStep(context: StepContext, until: Finish): (row: ObjectRow) => Step | undefined {
+function nextStep(
+  context: StepContext,
+  until: Finish,
+  authority: Authority | undefined,
+): (row: ObjectRow) => Step | undefined {
   const copying: Step = { name: 'copy', take: (row) => copy(context, row) };
   const verifying: Step = { name: 'verify', take: (row) => verify(context, row), proves: true };
   const emptying: Step = {
     name: 'tombstone',
-    intent: (row) => tombstoneIntent(context, row),
+    intent: async (row) => {
+      authority?.permit();
+      return await tombstoneIntent(context, row);
+    },
     take: (row) => tombstone(context, row),
   };
   const settling: Step = { name: 'tombstone', take: (row) => settle(context, row) };

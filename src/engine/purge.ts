@@ -7,6 +7,7 @@ import { probe } from '../migration/probe.ts';
 import { type MarkerWay, type PurgeMeans, purge } from '../migration/purge.ts';
 import type { UnresolvedObject } from '../migration/summary.ts';
 import { type Router, sources } from '../plan/router.ts';
+import type { Authority } from './authority.ts';
 import type { Listener } from './events.ts';
 import { drive, type Step } from './local.ts';
 
@@ -16,6 +17,8 @@ export interface PurgeWork {
   readonly router: Router;
   /** Whose tombstones to purge. */
   readonly chosen: (row: ObjectRow) => boolean;
+  /** The sealed plan and the approvals that the purge is under; left out: none. */
+  readonly authority?: Authority | undefined;
   readonly retry: RetryPolicy;
   readonly listener: Listener;
   readonly stop: AbortSignal;
@@ -77,7 +80,10 @@ export async function purgeTombstones(work: PurgeWork): Promise<Purged> {
   const purging: Step = {
     name: 'purge',
     intent: async () => ({ step: 'purge', at: context.clock.now() }),
-    take: async (row) => counted(done, await purge(context, row, means)),
+    take: async (row) => {
+      work.authority?.permit();
+      return counted(done, await purge(context, row, means));
+    },
   };
   await drive({
     ledger,

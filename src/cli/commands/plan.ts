@@ -11,11 +11,17 @@ import type { Plan } from '../../plan/types.ts';
 import { formatBytes, formatDuration } from '../../plan/units.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { findingLine } from '../plan-file.ts';
+import { writeSealed } from '../seal.ts';
 import { openPlan, retryPolicy } from '../session.ts';
 import { table } from '../table.ts';
 
+export interface PlanOptions extends GlobalOptions {
+  /** Where to write the sealed plan. */
+  readonly out?: string;
+}
+
 /** `ferry plan PLAN`: the dry run. Changes nothing in any store and nothing in the ledger. */
-export async function planCommand(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
+export async function planCommand(file: string, options: PlanOptions, io: Io): Promise<Verdict> {
   const { plan, findings, stateDir } = await openPlan(file, options, io);
   const ledger = Ledger.read(stateDir);
   const stores = await openStores(plan, {
@@ -34,8 +40,10 @@ export async function planCommand(file: string, options: GlobalOptions, io: Io):
     const keep = keepFindings(plan, stores);
     const all = [...findings, ...coverageFindings(plan, found), ...lost, ...keys, ...versions, ...keep];
     const document = documentOf(plan, found, all);
-    io.document(document);
+    const sealed = options.out === undefined ? undefined : writeSealed(options.out, plan, found, all);
+    io.document({ ...document, ...(sealed === undefined ? {} : { sealed: { file: options.out, digest: sealed } }) });
     io.print(render(plan, found, document.digest, document.estimate.seconds));
+    if (sealed !== undefined) io.print(`sealed: ${options.out}, ${sealed}`);
     for (const { severity, message } of lost) io.print(`${severity}: ${message}`);
     for (const finding of findings) io.tell(findingLine(finding));
     for (const { severity, subject, message } of [...keys, ...versions, ...keep])

@@ -5,12 +5,13 @@ import { summarise } from '../../migration/summary.ts';
 import { openRouter } from '../../plan/router.ts';
 import type { Plan } from '../../plan/types.ts';
 import { formatBytes } from '../../plan/units.ts';
+import { type ApprovalOptions, needsApproval, readAuthority } from '../approvals.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { logListener } from '../log-listener.ts';
 import { openPlan, retryPolicy, withSession } from '../session.ts';
 import { renderSummary, verdictOf } from '../summary-text.ts';
 
-export interface PurgeOptions extends GlobalOptions {
+export interface PurgeOptions extends GlobalOptions, ApprovalOptions {
   readonly partition?: readonly string[];
 }
 
@@ -27,6 +28,7 @@ export async function purgeCommand(file: string, options: PurgeOptions, io: Io):
     const why = 'it cannot be undone, and there is no terminal to ask at';
     throw refusal('usage', `plan ${plan.name}`, why, 'say --yes if that is meant');
   }
+  const openAuthority = readAuthority(plan, options, needsApproval(plan, 'purge'), io);
   const started = Date.now();
   return await withSession('purge', opened, io, async ({ context, ledger, runId }) => {
     let outcome = 'fault';
@@ -34,12 +36,15 @@ export async function purgeCommand(file: string, options: PurgeOptions, io: Io):
     const chosen = (row: { readonly partition: string }): boolean =>
       partitions.size === 0 || partitions.has(row.partition);
     try {
+      const authority = openAuthority(ledger);
       const due = dueOf({ context, ledger, chosen });
       if (options.yes !== true && due.objects > 0) await ask(plan, due);
+      authority?.record();
       const purged = await purgeTombstones({
         context,
         ledger,
         router,
+        authority,
         chosen,
         retry: retryPolicy(io),
         listener: logListener(io.log),

@@ -5,6 +5,7 @@ import { migrate } from '../../engine/migrate.ts';
 import { type Summary, summarise } from '../../migration/summary.ts';
 import { openRouter } from '../../plan/router.ts';
 import type { Finish, Plan } from '../../plan/types.ts';
+import { type ApprovalOptions, needsApproval, readAuthority } from '../approvals.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { logListener } from '../log-listener.ts';
 import { startProgress } from '../progress/progress.ts';
@@ -12,7 +13,7 @@ import type { ProgressMode } from '../progress/types.ts';
 import { openPlan, retryPolicy, type Session, withSession } from '../session.ts';
 import { renderSummary, verdictOf } from '../summary-text.ts';
 
-export interface RunOptions extends GlobalOptions {
+export interface RunOptions extends GlobalOptions, ApprovalOptions {
   readonly until?: Finish;
   readonly partition?: readonly string[];
   readonly progress: ProgressMode;
@@ -27,12 +28,17 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<Ve
   const { plan } = opened;
   const partitions = chosen(plan, options.partition);
   const until = earlier(options.until ?? plan.finish, plan.finish);
-  refuseWithoutApprovals(plan, until);
+  const openAuthority = readAuthority(
+    plan,
+    options,
+    until === 'tombstoned' ? needsApproval(plan, 'tombstone') : undefined,
+    io,
+  );
   const started = Date.now();
   return await withSession('run', opened, io, async (session) => {
     const moved: Moved = { objects: 0, bytes: 0 };
     try {
-      await work(session, until, partitions, options, io, moved);
+      await work(session, { until, partitions, openAuthority }, options, io, moved);
     } catch (error) {
       report(session, moved, (Date.now() - started) / 1000, io, error);
       throw error;
@@ -41,10 +47,15 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<Ve
   });
 }
 
+interface Asked {
+  readonly until: Finish;
+  readonly partitions: ReadonlySet<string> | undefined;
+  readonly openAuthority: ReturnType<typeof readAuthority>;
+}
+
 async function work(
   session: Session,
-  until: Finish,
-  partitions: ReadonlySet<string> | undefined,
+  { until, partitions, openAuthority }: Asked,
   options: RunOptions,
   io: Io,
   moved: Moved,
@@ -68,7 +79,9 @@ async function work(
   };
   let outcome = 'done';
   try {
-    await migrate({ context, ledger, router, until, partitions, retry: retryPolicy(io), listener, stop: io.stop });
+    const authority = openAuthority(ledger);
+    const retry = retryPolicy(io);
+    await migrate({ context, ledger, router, until, partitions, authority, retry, listener, stop: io.stop });
   } catch (error) {
     outcome = error instanceof FerryError ? error.fault : 'fault';
     throw error;
@@ -113,17 +126,5 @@ function earlier(asked: Finish, planned: Finish): Finish {
     subject: `--until ${asked}`,
     why: `the plan ends at finish: ${planned}`,
     hint: 'change `finish` in the plan, so that it can be reviewed',
-  });
-}
-
-function refuseWithoutApprovals(plan: Plan, until: Finish): void {
-  const { approvals } = plan.tombstone;
-  if (until !== 'tombstoned' || approvals === 0) return;
-  throw new FerryError({
-    fault: 'refused',
-    op: 'empty the legacy stores',
-    subject: `plan ${plan.name}`,
-    why: `it asks for ${approvals} approvals before the first tombstone, and none were given`,
-    hint: 'run with `--until verified` until they are there',
   });
 }

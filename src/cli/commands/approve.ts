@@ -1,0 +1,160 @@
+import type { Signer } from '../../base/ed25519.ts';
+import { FerryError } from '../../base/errors.ts';
+import { openSigner } from '../../base/key-file.ts';
+import { whyUnreadable } from '../../base/private-file.ts';
+import type { Approver } from '../../plan/approver-keys.ts';
+import { formatBytes, parseDuration } from '../../plan/units.ts';
+import { APPROVABLE, type Approvable, type Statement, signApproval } from '../../policy/approvals.ts';
+import type { SealedPlan } from '../../policy/sealed-plan.ts';
+import { countriesOf } from '../../policy/zone.ts';
+import { readSealed } from '../approvals.ts';
+import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { writeNewFile } from '../new-file.ts';
+
+export interface ApproveOptions extends GlobalOptions {
+  readonly key: string;
+  readonly what: string;
+  readonly until?: string;
+  readonly for?: string;
+  readonly out?: string;
+}
+
+const DEFAULT_FOR = '30d';
+
+/** `ferry approve SEALED --key K`: shows a sealed plan and signs that it may be carried out. */
+export async function approve(file: string, options: ApproveOptions, io: Io): Promise<Verdict> {
+  const sealed = readSealed(file);
+  const what = whatOf(options.what);
+  const now = new Date();
+  const until = untilOf(options, now.getTime());
+  const signer = await signerOf(options.key, io);
+  const approver = approverOf(sealed, signer, file);
+  const statement: Statement = {
+    plan: sealed.plan.name,
+    sealed: sealed.digest,
+    approver: approver.name,
+    jurisdiction: approver.jurisdiction,
+    keyid: signer.key.id,
+    at: now.toISOString(),
+    until: new Date(until).toISOString(),
+    what,
+  };
+  io.print(render(sealed, statement));
+  const out = options.out ?? `${file}.${approver.name}.approval`;
+  writeNewFile(out, await signed(statement, signer, options.key), 0o644);
+  const findings = { error: countOf(sealed, 'error'), warning: countOf(sealed, 'warning') };
+  io.document({ ...statement, totals: sealed.totals, findings, file: out });
+  io.print(`approval: ${out}`);
+  return 'done';
+}
+
+function whatOf(text: string): Approvable[] {
+  const asked = text.split(',').map((word) => word.trim());
+  const unknown = asked.find((word) => !APPROVABLE.some((one) => one === word));
+  if (unknown !== undefined)
+    throw usage(`--what ${text}`, `it knows ${APPROVABLE.join(', ')}`, 'name these, with commas');
+  return APPROVABLE.filter((one) => asked.includes(one));
+}
+
+/** Milliseconds since 1970. A day counts to its end, in UTC. */
+function untilOf(options: ApproveOptions, now: number): number {
+  const subject = options.until === undefined ? `--for ${options.for}` : `--until ${options.until}`;
+  if (options.until !== undefined && options.for !== undefined) {
+    throw usage(subject, '--for stands beside it', 'say one of the two');
+  }
+  const until =
+    options.until === undefined
+      ? now + (parseDuration(options.for ?? DEFAULT_FOR) ?? Number.NaN)
+      : timeOf(options.until);
+  if (Number.isNaN(new Date(until).getTime())) {
+    throw usage(
+      subject,
+      'it is neither a duration nor a time',
+      'write --for 30d, --until 2030-12-31 or --until 2030-12-31T12:00:00Z',
+    );
+  }
+  if (until <= now) throw usage(subject, 'that is over already', 'name a time to come');
+  return until;
+}
+
+function timeOf(text: string): number {
+  const day = /^(\d{4}-\d\d-\d\d)$/.exec(text)?.[1];
+  if (day === undefined) return /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z$/.test(text) ? Date.parse(text) : Number.NaN;
+  const start = Date.parse(`${day}T00:00:00Z`);
+  // 2030-02-31 would be taken for a day in March.
+  const isDay = !Number.isNaN(start) && new Date(start).toISOString().startsWith(day);
+  return isDay ? start + 86_400_000 : Number.NaN;
+}
+
+async function signerOf(file: string, io: Io): Promise<Signer> {
+  try {
+    return await openSigner(file, io.env['SSH_AUTH_SOCK']);
+  } catch (error) {
+    const hint = 'name a private key of Ed25519 (`ferry keygen` makes one), or a public one that an SSH agent holds';
+    throw new FerryError({
+      fault: 'usage',
+      op: 'use the key',
+      subject: file,
+      why: whyUnreadable(error),
+      hint,
+      cause: error,
+    });
+  }
+}
+
+async function signed(statement: Statement, signer: Signer, file: string): Promise<string> {
+  try {
+    return await signApproval(statement, signer);
+  } catch (error) {
+    const hint = 'see what the SSH agent says, then approve again';
+    throw new FerryError({
+      fault: 'usage',
+      op: 'sign with the key',
+      subject: file,
+      why: whyUnreadable(error),
+      hint,
+      cause: error,
+    });
+  }
+}
+
+/** Whoever the plan lists with this key, where an approval of theirs could count. */
+function approverOf(sealed: SealedPlan, signer: Signer, file: string): Approver {
+  const { id } = signer.key;
+  const { residency, revoked } = sealed.plan.document as {
+    readonly residency: { readonly zone: readonly string[] };
+    readonly revoked?: readonly string[];
+  };
+  const approver = sealed.approvers.find(({ key }) => key.id === id);
+  if (approver === undefined) throw refused(file, `the key ${id} is not one of an approver of the plan`);
+  if (revoked?.includes(id) === true) throw refused(file, `the plan does not take the key ${id} any more (revoked)`);
+  if (countriesOf(residency.zone).has(approver.jurisdiction)) return approver;
+  throw refused(file, `${approver.name} is under ${approver.jurisdiction}, outside the residency zone`);
+}
+
+function render(sealed: SealedPlan, statement: Statement): string {
+  const { totals, partitions, findings } = sealed;
+  return [
+    `Plan ${sealed.plan.name}, sealed at ${sealed.at}`,
+    `digest: ${sealed.digest}`,
+    ...partitions.map(
+      ({ name, from, to, objects, bytes }) => `  ${name}: ${from} -> ${to}, ${objects} objects, ${formatBytes(bytes)}`,
+    ),
+    `all: ${totals.objects} objects, ${formatBytes(totals.bytes)}`,
+    `findings: ${countOf(sealed, 'error')} errors, ${countOf(sealed, 'warning')} warnings`,
+    ...findings.map(({ severity, rule, subject, message }) => `  ${severity} ${rule}: ${subject}: ${message}`),
+    `approved: ${statement.what.join(', ')}, by ${statement.approver} (${statement.jurisdiction}), until ${statement.until}`,
+  ].join('\n');
+}
+
+function countOf({ findings }: SealedPlan, severity: string): number {
+  return findings.filter((finding) => finding.severity === severity).length;
+}
+
+function usage(subject: string, why: string, hint: string): FerryError {
+  return new FerryError({ fault: 'usage', op: 'approve', subject, why, hint });
+}
+
+function refused(subject: string, why: string): FerryError {
+  return new FerryError({ fault: 'refused', op: 'approve', subject, why, hint: 'nothing was signed' });
+}
