@@ -20,6 +20,8 @@ export interface FerryErrorInit {
   readonly why: string;
   /** What to do next. */
   readonly hint: string;
+  /** What in the plan it is about: `stores.hamar.expect.region`. Whoever prints the error can tell where that stands. */
+  readonly field?: string;
   readonly cause?: unknown;
 }
 
@@ -31,6 +33,7 @@ export class FerryError extends Error {
   readonly subject: string;
   readonly why: string;
   readonly hint: string;
+  readonly field: string | undefined;
 
   constructor(init: FerryErrorInit) {
     super(`cannot ${init.op}: ${init.subject}: ${init.why}`, init.cause === undefined ? {} : { cause: init.cause });
@@ -39,6 +42,7 @@ export class FerryError extends Error {
     this.subject = init.subject;
     this.why = init.why;
     this.hint = init.hint;
+    this.field = init.field;
   }
 }
 
@@ -50,6 +54,6 @@ export function messageOf(error: unknown): string {
 /** An error as `--json` documents show it. */
 export function errorDocument(error: unknown): Readonly<Record<string, string>> {
   if (!(error instanceof FerryError)) return { why: messageOf(error) };
-  const { fault, op, subject, why, hint } = error;
-  return { fault, op, subject, why, hint };
+  const { fault, op, subject, why, hint, field } = error;
+  return { fault, op, subject, why, hint, ...(field === undefined ? {} : { field }) };
 }
