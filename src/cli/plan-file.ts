@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
+import { FerryError } from '../base/errors.ts';
 import { loadPlan } from '../plan/load.ts';
 import type { Plan, PlanProblem } from '../plan/types.ts';
+import { judgeCredentials } from '../policy/credentials.ts';
 import { type Finding, judgeResidency } from '../policy/residency.ts';
 
 /** A residency finding with its place in the plan file. */
@@ -18,8 +20,31 @@ export type Checked =
 export async function checkPlan(file: string, env: Readonly<Record<string, string | undefined>>): Promise<Checked> {
   const result = await loadPlan(resolve(file), env);
   if (!result.ok) return { plan: undefined, problems: result.problems, findings: [] };
-  const findings = judgeResidency(result.plan).map((finding) => ({ ...finding, ...result.locate(finding.subject) }));
+  const judged = [...judgeResidency(result.plan), ...judgeCredentials(result.plan)];
+  const findings = judged.map((finding) => ({ ...finding, ...result.locate(finding.subject) }));
   return { plan: result.plan, problems: [], findings };
+}
+
+/** An error about something in a plan, with the place where that stands. */
+export async function placed(
+  error: unknown,
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<unknown> {
+  if (!(error instanceof FerryError) || error.field === undefined) return error;
+  const loaded = await loadPlan(resolve(file), env);
+  if (!loaded.ok) return error;
+  const { line, column } = loaded.locate(error.field);
+  const { fault, op, subject, why, hint, field } = error;
+  return new FerryError({
+    fault,
+    op,
+    subject: `${subject} (${file}:${line}:${column})`,
+    why,
+    hint,
+    field,
+    cause: error,
+  });
 }
 
 export function isRefused(findings: readonly Finding[]): boolean {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isNetwork } from '../../base/networks.ts';
 import { parseSize } from '../units.ts';
 import { approverName, mapping, text } from './parts.ts';
 import { country } from './places.ts';
@@ -80,7 +81,7 @@ export const expectSchema = mapping(
     addresses: z
       .array(
         text('a network such as 192.0.2.0/24', 'A network in CIDR notation.', {
-          test: (value) => CIDR.test(value),
+          test: isNetwork,
           error: '{value} is no network; expected CIDR notation such as 192.0.2.0/24 or 2001:db8::/32',
           pattern: CIDR.source,
         }),
