@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Egress } from '../base/egress.ts';
 
 /** How a command ended, short of an error; `main.ts` makes an exit code of it. */
 export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid' | 'unreachable';
@@ -17,6 +18,8 @@ export interface GlobalOptions {
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
+  /** The guard over all connections; at first it lets nothing out. */
+  readonly egress: Egress;
   /** First signal: finish what is under way. */
   readonly stop: AbortSignal;
   /** Second signal: end at once. */

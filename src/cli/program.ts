@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { type Egress, guardEgress } from '../base/egress.ts';
 import { asFault } from '../engine/local.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
 import { cleanup } from './commands/cleanup.ts';
@@ -18,6 +19,7 @@ import { writeDocument } from './document.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io, Verdict } from './io.ts';
 import { makeLog } from './log.ts';
+import { placed } from './plan-file.ts';
 import { listenForSignals } from './signals.ts';
 import { version } from './version.ts';
 
@@ -43,11 +45,14 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     command.action(async (argument: string) => {
       const options = command.opts<T>();
       const signals = listenForSignals();
+      // Before there is a plan no command has anything to connect to.
+      const egress = guardEgress();
       try {
-        ended(await action(argument, options, makeIo(options, signals)));
+        ended(await action(argument, options, makeIo(options, signals, egress)));
       } catch (error) {
-        throw error instanceof PlanRejected ? error : asFault(error, signals.stop);
+        throw error instanceof PlanRejected ? error : await placed(asFault(error, signals.stop), argument, process.env);
       } finally {
+        egress.release();
         signals.release();
       }
     });
@@ -156,10 +161,15 @@ function collect(value: string, before: readonly string[] | undefined): string[]
   return [...(before ?? []), value];
 }
 
-function makeIo(options: GlobalOptions, signals: { readonly stop: AbortSignal; readonly abort: AbortSignal }): Io {
+function makeIo(
+  options: GlobalOptions,
+  signals: { readonly stop: AbortSignal; readonly abort: AbortSignal },
+  egress: Egress,
+): Io {
   const json = options.json === true;
   return {
     env: process.env,
+    egress,
     log: makeLog(options),
     stop: signals.stop,
     abort: signals.abort,

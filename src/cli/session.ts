@@ -1,5 +1,6 @@
 import { BufferPool } from '../base/budget.ts';
 import { systemClock } from '../base/clock.ts';
+import type { Egress } from '../base/egress.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
 import type { Routing } from '../ledger/binding.ts';
@@ -9,6 +10,7 @@ import { stateDirOf } from '../ledger/state-dir.ts';
 import type { StepContext } from '../migration/context.ts';
 import { PARTS_IN_MEMORY } from '../migration/part-plan.ts';
 import type { Plan } from '../plan/types.ts';
+import { credentialDestinations, destinationsOf } from '../store/s3/hosts.ts';
 import type { Store } from '../store/store.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io } from './io.ts';
@@ -29,7 +31,14 @@ export async function openPlan(file: string, options: GlobalOptions, io: Io): Pr
   }
   const stateDir = stateDirOf(checked.plan.file, checked.plan.name, options.state);
   keepStateOutside(checked.plan, stateDir);
+  allowStores(checked.plan, io.egress);
   return { plan: checked.plan, findings: checked.findings, stateDir };
+}
+
+/** From here on connections may go to the plan's stores, those of each store to that one alone, and to who gives credentials. */
+function allowStores(plan: Plan, egress: Egress): void {
+  for (const spec of Object.values(plan.stores)) if (spec.type === 's3') egress.allow(spec.name, destinationsOf(spec));
+  egress.allow(undefined, credentialDestinations(plan));
 }
 
 /** Six attempts with at most a quarter of a minute of waiting. */
@@ -82,16 +91,25 @@ async function withStores<T>(
     missingCentre: (name) => (holdsCopies(plan, ledger, name) ? 'refuse' : 'make'),
     sweep: true,
     made: (made) => ledger.bind(routingOf(plan, made)),
+    tried: (store) => recordObserved(ledger, store),
     signal: io.abort,
   });
+  let run: number | undefined;
   try {
     const context = contextOf(plan, ledger, stores, io);
     const runId = ledger.runs.begin(command);
+    run = runId;
     io.log.info({ command, plan: plan.name, digest: plan.digest }, 'started');
     return await work({ plan, ledger, stores, context, runId });
   } finally {
     await closeStores(stores);
+    if (run !== undefined) ledger.reach.record(run, io.egress.reached());
   }
+}
+
+/** What a store's server showed of itself, also where the plan expects nothing. */
+export function recordObserved(ledger: Ledger, { name, observed }: Store): void {
+  if (observed !== undefined) ledger.reach.observe(name, observed);
 }
 
 /** What the steps of a command need to know of the world. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { messageOf } from '../base/errors.ts';
+import { FerryError, messageOf } from '../base/errors.ts';
 import { retry } from '../base/retry.ts';
 import { type CapabilityRow, capabilitiesOf, type StoreUse, useOf } from '../migration/capabilities.ts';
 import { PROBE_PREFIX } from '../migration/probe.ts';
@@ -59,7 +59,16 @@ export class Examination {
     const ok = !lacking && !this.#unreachable && this.#left.length === 0;
     const { role } = this.#use;
     const [unreachable, written, left] = [this.#unreachable, this.#written, this.#left];
-    return { name, role, location, ok, unreachable, lacking, written, left, capabilities: found };
+    return { name, role, location, ok, unreachable, lacking, written, left, capabilities: found, ...this.#observed() };
+  }
+
+  /** Kept with its date; where nothing was seen this time, what was seen last. */
+  #observed(): Pick<ExaminedStore, 'observed'> {
+    const { name, observed } = this.#store;
+    const { reach } = this.#work.ledger;
+    if (observed !== undefined) reach.observe(name, observed);
+    const last = reach.observed(name);
+    return last === undefined ? {} : { observed: { ...last, observedAt: new Date(last.observedAt).toISOString() } };
   }
 
   #found(row: CapabilityRow, told: Told): FoundCapability {
@@ -122,8 +131,10 @@ export class Examination {
       const isFolder = this.#store.kind === 'file' && makes(this.#store.name);
       return { result: 'yes', detail: isFolder ? 'it is there, or a run makes it' : 'it is there' };
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+      const refused = error instanceof FerryError && error.fault === 'refused' ? error : undefined;
+      if (refused === undefined && !(error instanceof StoreError)) throw error;
       this.#blocked = 'the store could not be opened';
+      if (!(error instanceof StoreError)) return { result: 'no', detail: refused?.why ?? '', fix: refused?.hint ?? '' };
       const { fault, hint } = outOfReach(error);
       this.#unreachable = fault === 'unreachable';
       return { result: 'no', detail: error.why, ...(this.#unreachable ? {} : { fix: hint }) };
@@ -189,6 +200,7 @@ export class Examination {
     try {
       return await retry(trial, { ...this.#work.retry, attempts });
     } catch (error) {
+      if (error instanceof FerryError && error.fault === 'refused') return { result: 'unknown', detail: error.why };
       if (!(error instanceof StoreError)) throw error;
       if (FAR.includes(error.kind) && row.needed(this.#use)) this.#unreachable = true;
       if (error.kind === 'unreachable') this.#blocked ??= 'the store could not be reached any more';

@@ -3,7 +3,7 @@ import type { RetryPolicy } from '../base/retry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { StoreUse } from '../migration/capabilities.ts';
 import type { Plan } from '../plan/types.ts';
-import type { Store, StoreError } from '../store/store.ts';
+import type { Observed, Store, StoreError } from '../store/store.ts';
 
 /** One capability of one store, as it was found. */
 export interface FoundCapability {
@@ -33,6 +33,8 @@ export interface ExaminedStore {
   /** Keys of probe objects that could not be removed. */
   readonly left: readonly string[];
   readonly capabilities: readonly FoundCapability[];
+  /** What its server last showed of itself, where it has one. */
+  readonly observed?: Observed & { /** ISO 8601. */ readonly observedAt: string };
 }
 
 export interface DoctorWork {

@@ -20,6 +20,8 @@ export interface StoresOptions {
   readonly sweep: boolean;
   /** Called before any store is touched. */
   readonly made?: (stores: ReadonlyMap<string, Store>) => void;
+  /** Told of each store when it was opened, also when it was refused. */
+  readonly tried?: (store: Store) => void;
   readonly signal: AbortSignal;
 }
 
@@ -71,6 +73,8 @@ async function opened(store: Store, isSource: boolean, options: StoresOptions): 
     const absentFolder = error instanceof StoreError && error.kind === 'missing' && store.kind === 'file';
     if (absentFolder && missing === 'empty') return new MemoryStore({ name: store.name, holds: store.holds });
     throw error;
+  } finally {
+    options.tried?.(store);
   }
 }
 

@@ -10,6 +10,7 @@ import { InventoryBook } from './inventory-book.ts';
 import type { State } from './lifecycle.ts';
 import { ProbeBook } from './probe-book.ts';
 import { Queries } from './queries.ts';
+import { ReachBook } from './reach-book.ts';
 import type { ObjectChange, ObjectRow } from './rows.ts';
 import { RunBook } from './run-book.ts';
 import { migrate } from './schema.ts';
@@ -38,6 +39,7 @@ export class Ledger {
   readonly probes: ProbeBook;
   readonly runs: RunBook;
   readonly seals: SealBook;
+  readonly reach: ReachBook;
   readonly uploads: UploadBook;
   readonly history: HistoryBook;
   readonly #db: DatabaseSync;
@@ -56,6 +58,7 @@ export class Ledger {
     this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);
     this.runs = new RunBook(db, this.#writer, this.#clock);
     this.seals = new SealBook(db, this.#writer, this.#clock);
+    this.reach = new ReachBook(db, this.#writer, this.#clock);
     this.history = new HistoryBook(db, this.#writer);
     this.uploads = new UploadBook(db, this.#writer, this.#clock);
   }

@@ -8,6 +8,18 @@ CREATE TABLE approval (
   PRIMARY KEY (digest, what)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE egress (
+  run         INTEGER NOT NULL REFERENCES run (id),
+  store       TEXT,
+  host        TEXT NOT NULL,
+  address     TEXT NOT NULL,
+  port        INTEGER NOT NULL,
+  bytes_in    INTEGER NOT NULL,
+  bytes_out   INTEGER NOT NULL,
+  connections INTEGER NOT NULL,
+  UNIQUE (run, store, host, address, port)
+) STRICT;
+
 CREATE TABLE inventory (
   source             INTEGER PRIMARY KEY REFERENCES store (id),
   pass               INTEGER NOT NULL,   -- counts from 1; a new pass looks for what came later
@@ -51,6 +63,15 @@ CREATE TABLE object (
   integrity       INTEGER NOT NULL DEFAULT 0 CHECK (integrity IN (0, 1)),
   updated_at      INTEGER NOT NULL, composite TEXT, purge TEXT,
   UNIQUE (source, key)
+) STRICT;
+
+CREATE TABLE observed (
+  store       INTEGER PRIMARY KEY REFERENCES store (id) ON DELETE CASCADE,
+  host        TEXT NOT NULL,
+  addresses   TEXT NOT NULL,              -- JSON list
+  region      TEXT,                       -- as the server told it; null where it did not
+  pin         TEXT,                       -- of its certificate's key; null without TLS
+  observed_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE part (

@@ -11,8 +11,11 @@ export async function makeStore(spec: StoreSpec, env: Readonly<Record<string, st
       // The SDK is large: who moves files alone need not wait for it, nor hold it in memory.
       const { S3Store } = await import('./s3/s3-store.ts');
       const { makeClient } = await import('./s3/client.ts');
+      const { Sighting } = await import('./s3/sighting.ts');
       const { encryptionOf } = await import('./s3/encryption.ts');
-      return new S3Store(spec, makeClient(spec, env), encryptionOf(spec.name, spec.encryption, env));
+      const sighting = new Sighting(spec);
+      const client = makeClient(spec, env, sighting);
+      return new S3Store(spec, client, encryptionOf(spec.name, spec.encryption, env), sighting);
     }
   }
 }

@@ -52,6 +52,8 @@ export interface Store {
   readonly versions?: VersionStore | undefined;
   /** Where old bytes can be put aside before a `replace` that would keep none of them. */
   readonly staging?: StagingStore | undefined;
+  /** What its server showed of itself; `undefined` for a store without one, and before the first answer. */
+  readonly observed?: Observed | undefined;
   /** What shows what the store does beyond the rest of this port; for `doctor`. */
   readonly probes?: ProbeStore | undefined;
   /**
@@ -293,4 +295,14 @@ export interface Replaced {
   readonly head: ObjectHead;
   /** Where the old bytes are; absent when the store overwrote them. */
   readonly kept?: string;
+}
+
+/** What was seen of a store's server when it was opened: facts to hold a plan's declarations against. */
+export interface Observed {
+  readonly host: string;
+  readonly addresses: readonly string[];
+  /** Of the bucket, as the server told it. */
+  readonly region: string | undefined;
+  /** `sha256/BASE64` of the key of its certificate (RFC 7469); `undefined` without TLS. */
+  readonly pin: string | undefined;
 }

@@ -320,3 +320,47 @@ describe('what stores were shown to do', () => {
     ledger.close();
   });
 });
+
+describe('what was reached', () => {
+  const row = { host: 's3.hamar.example', address: '192.0.2.7', port: 443, bytesIn: 5, bytesOut: 7, connections: 2 };
+
+  it('is kept by run, and what a server showed with its date', () => {
+    const ledger = Ledger.open(tempDir());
+    ledger.bind(routing);
+    const [first, second] = [ledger.runs.begin('run'), ledger.runs.begin('run')];
+    const named = { store: 'dublin', ...row };
+    ledger.reach.record(first, [named, { store: undefined, ...row }]);
+    ledger.reach.record(second, [named]);
+    ledger.reach.record(second, [{ ...named, bytesIn: 9 }]);
+    expect(ledger.reach.of(first)).toEqual([{ store: undefined, ...row }, named]);
+    expect(ledger.reach.of(second)).toEqual([{ ...named, bytesIn: 9 }]);
+    const seen = { host: row.host, addresses: [row.address], region: undefined, pin: 'sha256/x' };
+    expect(ledger.reach.observed('dublin')).toBeUndefined();
+    ledger.reach.observe('dublin', { ...seen, region: 'old' });
+    ledger.reach.observe('dublin', seen);
+    expect(ledger.reach.observed('dublin')).toEqual({ ...seen, observedAt: expect.any(Number) });
+    expect(ledger.reach.observed('legacy')).toBeUndefined();
+    const stores = routing.stores.map(({ name }) => ({ name, location: `file:///elsewhere/${name}` }));
+    ledger.bind({ ...routing, routing: 'sha256:moved', stores });
+    expect(ledger.reach.observed('dublin'), 'of where it was before').toBeUndefined();
+    expect(ledger.reach.of(first)).toHaveLength(2);
+    ledger.close();
+  });
+
+  it('can be kept in a ledger of a ferry that did not keep it yet', () => {
+    const dir = tempDir();
+    const before = Ledger.open(dir);
+    before.bind(routing);
+    const run = before.runs.begin('run');
+    before.close();
+    const number = migrations().find(({ name }) => name.includes('egress'))?.number ?? 0;
+    const db = new DatabaseSync(join(dir, 'ledger.db'));
+    db.exec(`DROP TABLE egress; DROP TABLE observed; DELETE FROM migration WHERE number = ${number}`);
+    db.close();
+    const after = Ledger.open(dir);
+    expect(after.reach.of(run)).toEqual([]);
+    after.reach.record(run, [{ store: 'dublin', ...row }]);
+    expect(after.reach.of(run)).toHaveLength(1);
+    after.close();
+  });
+});

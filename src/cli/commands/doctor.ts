@@ -55,7 +55,23 @@ function isNewCentre({ partitions }: Opened['plan'], name: string): boolean {
   return partitions.every(({ from }) => from !== name);
 }
 
-function render({ name, role, location, capabilities, ok, unreachable, written, left }: ExaminedStore): string {
+function observedLine({ host, addresses, region, pin, observedAt }: NonNullable<ExaminedStore['observed']>): string {
+  const facts = [`host ${host}`, `addresses ${addresses.join(', ')}`, `region ${region ?? 'not told'}`];
+  if (pin !== undefined) facts.push(`pin ${pin}`);
+  return `observed ${observedAt}: ${facts.join('; ')}`;
+}
+
+function render({
+  name,
+  role,
+  location,
+  capabilities,
+  ok,
+  unreachable,
+  written,
+  left,
+  observed,
+}: ExaminedStore): string {
   const rows = capabilities.map(({ id, result, needed, detail, warning }) => [
     id,
     warning === true ? `${result} (!)` : result,
@@ -70,5 +86,6 @@ function render({ name, role, location, capabilities, ok, unreachable, written, 
   ];
   if (written && left.length === 0) lines.push('probe objects were written there and removed');
   if (!written) lines.push('nothing was written there');
+  if (observed !== undefined) lines.push(observedLine(observed));
   return lines.join('\n');
 }

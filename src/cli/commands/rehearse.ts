@@ -1,9 +1,16 @@
 import { randomInt } from 'node:crypto';
+import type { Destination } from '../../base/egress.ts';
 import { FerryError } from '../../base/errors.ts';
 import { formatBytes } from '../../plan/units.ts';
 import { rehearse } from '../../rehearsal/rehearse.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { openPlan } from '../session.ts';
+
+const LOOPBACK: readonly Destination[] = ['127.0.0.1', '::1', 'localhost'].map((host) => ({
+  host,
+  port: 'any',
+  loopback: true,
+}));
 
 export interface RehearseOptions extends GlobalOptions {
   readonly users: string;
@@ -14,6 +21,8 @@ export interface RehearseOptions extends GlobalOptions {
 /** `ferry rehearse PLAN`: the plan on throw-away stores, killed at random, checked byte for byte. Touches no store of the plan. */
 export async function rehearseCommand(file: string, options: RehearseOptions, io: Io): Promise<Verdict> {
   const { plan } = await openPlan(file, options, io);
+  // Its servers are throw-away ones on free ports.
+  io.egress.allow(undefined, LOOPBACK);
   const result = await rehearse(plan, {
     users: whole('--users', options.users, 100_000),
     kills: whole('--kills', options.kills, 10_000),

@@ -1,3 +1,4 @@
+import type { Reached } from '../../base/egress.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import { summarise } from '../../migration/summary.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
@@ -14,13 +15,26 @@ export async function status(file: string, options: GlobalOptions, io: Io): Prom
     const transferred = { objects: last?.objects ?? 0, bytes: last?.bytes ?? 0 };
     const seconds = last === undefined ? 0 : ((last.endedAt ?? last.updatedAt) - last.startedAt) / 1000;
     const lastRun = last === undefined ? null : { ...last, rate: rate(transferred, seconds) };
-    io.document({ ...summary, transferred, seconds, lastRun, lastError: summary.unresolved.at(-1)?.reason ?? null });
+    const egress = last === undefined ? [] : (ledger?.reach.of(last.id) ?? []);
+    io.document({
+      ...summary,
+      transferred,
+      seconds,
+      lastRun,
+      egress: egress.map(shown),
+      lastError: summary.unresolved.at(-1)?.reason ?? null,
+    });
     io.print(renderSummary(summary, transferred, seconds));
     if (ledger === undefined) io.print('\nNo run of this plan has begun yet.');
     return 'done';
   } finally {
     ledger?.close();
   }
+}
+
+/** As the document has it: what belongs to no store has none. */
+function shown({ store, ...rest }: Reached) {
+  return { store: store ?? null, ...rest };
 }
 
 function rate(moved: { readonly objects: number; readonly bytes: number }, seconds: number) {

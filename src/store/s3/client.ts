@@ -1,14 +1,16 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { fromIni } from '@aws-sdk/credential-providers';
+import { fromIni, fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { FerryError } from '../../base/errors.ts';
-import type { CredentialsSpec, S3StoreSpec } from '../../plan/types.ts';
+import type { S3StoreSpec } from '../../plan/types.ts';
 import { sendsExpires } from './attributes.ts';
-import { TrustingHandler, trustingAgent } from './trust.ts';
+import { Sighting } from './sighting.ts';
+import { agentsOf, TrustingHandler } from './trust.ts';
 
 const nothing = (): void => undefined;
 const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
 
+type Credentials = NonNullable<S3ClientConfig['credentials']>;
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** More than any plan's concurrency, so that the pool is never the limit. */
@@ -16,9 +18,13 @@ const SOCKETS = 2_048;
 
 /**
  * A client for one bucket. It tries each request once: retries are the engine's, which knows what a lost answer may have done. Off
- * AWS, checksums beyond those asked for are left out, since not every server knows them.
+ * AWS, checksums beyond those asked for are left out, since not every server knows them. Its connections are this store's, and follow
+ * no redirect; `sighting` is told what its server shows.
+ *
+ * @throws FerryError `usage` where credentials are not to be found; `refused` where the environment names another endpoint.
  */
-export function makeClient(spec: S3StoreSpec, env: Env): S3Client {
+export function makeClient(spec: S3StoreSpec, env: Env, sighting = new Sighting(spec)): S3Client {
+  if (spec.endpoint === undefined) refuseOtherEndpoint(spec.name, env);
   const config: S3ClientConfig = {
     region: spec.region,
     forcePathStyle: spec.pathStyle ?? spec.endpoint !== undefined,
@@ -27,13 +33,28 @@ export function makeClient(spec: S3StoreSpec, env: Env): S3Client {
     logger: SILENT,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: handlerOf(spec, env),
+    followRegionRedirects: false,
+    requestHandler: handlerOf(spec, env, sighting),
   };
   if (spec.endpoint !== undefined) config.endpoint = spec.endpoint;
-  const credentials = credentialsOf(spec.name, spec.credentials, env);
-  if (credentials !== undefined) config.credentials = credentials;
+  config.credentials = credentialsOf(spec, env);
   const client = sendsExpires(new S3Client(config));
+  sighting.watch(client);
   return spec.encryption?.type === 'SSE-C' ? keepsKeys(client, spec.name) : client;
+}
+
+/** The SDK would send a store's requests, and what signs them, wherever these variables say. */
+function refuseOtherEndpoint(store: string, env: Env): void {
+  const name = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'].find((one) => (env[one] ?? '') !== '');
+  if (name === undefined) return;
+  throw new FerryError({
+    fault: 'refused',
+    op: 'find the endpoint',
+    subject: `store ${store}`,
+    why: `the plan names none, so it is AWS itself, and ${name} in the environment names another`,
+    hint: `unset ${name}, or name the endpoint in stores.${store}.endpoint`,
+    field: `stores.${store}`,
+  });
 }
 
 /** The plan names no http:// endpoint beside SSE-C, but the SDK takes one from AWS_ENDPOINT_URL where the plan names none at all. */
@@ -56,7 +77,7 @@ function keepsKeys(client: S3Client, store: string): S3Client {
   return client;
 }
 
-function handlerOf(spec: S3StoreSpec, env: Env): NodeHttpHandler {
+function handlerOf(spec: S3StoreSpec, env: Env, sighting: Sighting): NodeHttpHandler {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0' && spec.endpoint?.startsWith('http://') !== true)
     throw new FerryError({
       fault: 'usage',
@@ -69,18 +90,17 @@ function handlerOf(spec: S3StoreSpec, env: Env): NodeHttpHandler {
     connectionTimeout: 10_000,
     // How long a socket may be silent; a body may take as long as it likes.
     socketTimeout: 120_000,
-    httpAgent: { keepAlive: true, maxSockets: SOCKETS },
   };
-  if (spec.ca !== undefined) return new TrustingHandler(trustingAgent(spec.name, spec.ca, SOCKETS), options);
-  return new NodeHttpHandler({ ...options, httpsAgent: { keepAlive: true, maxSockets: SOCKETS } });
+  const agents = agentsOf(spec, SOCKETS, (pin) => sighting.sawPin(pin));
+  return new TrustingHandler(agents, options);
 }
 
-function credentialsOf(store: string, spec: CredentialsSpec, env: Env): S3ClientConfig['credentials'] {
+function credentialsOf({ name: store, region, credentials: spec }: S3StoreSpec, env: Env): Credentials {
   switch (spec.from) {
     case 'default':
-      return undefined;
+      return apart(fromNodeProviderChain({ clientConfig: asker(region) }));
     case 'profile':
-      return fromIni({ profile: spec.profile });
+      return apart(fromIni({ profile: spec.profile, clientConfig: asker(region) }));
     case 'env': {
       const accessKeyId = variable(store, env, spec.accessKeyIdEnv);
       const secretAccessKey = variable(store, env, spec.secretAccessKeyEnv);
@@ -88,6 +108,16 @@ function credentialsOf(store: string, spec: CredentialsSpec, env: Env): S3Client
       return { accessKeyId, secretAccessKey, sessionToken: variable(store, env, spec.sessionTokenEnv) };
     }
   }
+}
+
+/** Who asks for credentials does so over connections that are no store's: STS is not where the store is. */
+function asker(region: string) {
+  return { region, requestHandler: new NodeHttpHandler(), logger: SILENT };
+}
+
+/** Without what the SDK hands over of the client that it is for, its connections among it. */
+function apart<T>(provider: () => Promise<T>): () => Promise<T> {
+  return async () => await provider();
 }
 
 function variable(store: string, env: Env, name: string): string {

@@ -1,4 +1,4 @@
-import { messageOf } from '../../base/errors.ts';
+import { FerryError, messageOf } from '../../base/errors.ts';
 import { StoreError, type StoreErrorKind } from '../store.ts';
 
 /** Error codes of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), of MinIO and of versitygw. */
@@ -82,10 +82,18 @@ export function asStoreError(
   at: { readonly store: string; readonly op: string; readonly key?: string },
 ): unknown {
   if (!(error instanceof Error) || error instanceof StoreError || error.name === 'AbortError') return error;
+  // What the guard over connections, a pin or the sighting refused is final, however deep it lies.
+  const refused = refusalIn(error);
+  if (refused !== undefined) return refused;
   const kind = kindOf(error);
   if (kind === undefined) return error;
   const why = error.name === 'InvalidObjectState' ? archived(error, at.store) : whyOf(error);
   return new StoreError({ ...at, kind, why, cause: error });
+}
+
+function refusalIn(error: unknown, depth = 0): FerryError | undefined {
+  if (error instanceof FerryError) return error;
+  return error instanceof Error && depth < 8 ? refusalIn(error.cause, depth + 1) : undefined;
 }
 
 function kindOf(error: Error): StoreErrorKind | undefined {

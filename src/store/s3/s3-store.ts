@@ -1,4 +1,10 @@
-import { DeleteObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetBucketLocationCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { ATTRIBUTE_NAMES, type AttributeName } from '../../base/attribute-names.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
 import type { ProbeStore } from '../probes.ts';
@@ -11,6 +17,7 @@ import {
   type ListOptions,
   type ObjectHead,
   type ObjectReader,
+  type Observed,
   type ReadOptions,
   type ReinstateOptions,
   type Replaced,
@@ -32,6 +39,7 @@ import { S3Probes } from './probes.ts';
 import { S3Purge } from './purge.ts';
 import { putObject } from './put.ts';
 import { readObject } from './read.ts';
+import type { Sighting } from './sighting.ts';
 import { headStaged, reinstateStaged, S3Staging } from './staged.ts';
 import { isStaged, isStagedKey, keyOfToken } from './staged-key.ts';
 import { historyOf, listStates } from './version-list.ts';
@@ -52,9 +60,12 @@ export class S3Store implements Store {
   readonly mayHold = new Set<AttributeName>();
   readonly tooLarge = tooLarge;
   readonly #in: Bucket;
+  readonly #sighting: Sighting | undefined;
   #versions: S3Versions | undefined;
 
-  constructor(spec: S3StoreSpec, client: S3Client, encryption: Encryption) {
+  /** @param sighting the client's own; without one, nothing is observed and `expect.region` means nothing. */
+  constructor(spec: S3StoreSpec, client: S3Client, encryption: Encryption, sighting?: Sighting) {
+    this.#sighting = sighting;
     this.name = spec.name;
     const host = spec.endpoint === undefined ? `${spec.region}.amazonaws.com` : new URL(spec.endpoint).host;
     this.location = `s3://${host}/${spec.bucket}/${spec.prefix}`;
@@ -64,6 +75,10 @@ export class S3Store implements Store {
     this.purge = new S3Purge(this.#in);
     this.staging = new S3Staging(this, this.#in, this.parts);
     this.probes = new S3Probes(this.#in, this.parts);
+  }
+
+  get observed(): Observed | undefined {
+    return this.#sighting?.observed;
   }
 
   get versions(): VersionStore | undefined {
@@ -89,6 +104,7 @@ export class S3Store implements Store {
       if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
       throw this.#in.error('missing', 'open', undefined, `there is no bucket ${this.#in.name}`, error);
     }
+    await this.#seeRegion(signal);
     this.#in.versioning = await versioningOf(this.#in, signal);
     const { versioning } = this.#in;
     if (versioning === 'enabled' || versioning === 'suspended') this.#versions = new S3Versions(this.#in, versioning);
@@ -97,6 +113,24 @@ export class S3Store implements Store {
     const locks = may && (await hasObjectLock(this.#in, signal === undefined ? {} : { signal }));
     if (locks === true) this.holds.add('objectLock');
     if (locks === undefined) this.mayHold.add('objectLock');
+  }
+
+  /** The answer to HeadBucket names the region at AWS and others; else GetBucketLocation does. @throws FerryError `refused`. */
+  async #seeRegion(signal: AbortSignal | undefined): Promise<void> {
+    const sighting = this.#sighting;
+    if (sighting === undefined) return;
+    if (sighting.region === undefined) {
+      try {
+        const location = await this.#in.send('open', undefined, () =>
+          this.#in.client.send(new GetBucketLocationCommand({ Bucket: this.#in.name }), http({ signal })),
+        );
+        sighting.sawLocation(location.LocationConstraint);
+      } catch (error) {
+        // Without the right to ask it stays unknown, which only matters where something is expected.
+        if (!(error instanceof StoreError) || error.passing) throw error;
+      }
+    }
+    sighting.checkRegion();
   }
 
   async *list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {

@@ -1,18 +1,42 @@
-import type { IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, type IncomingMessage, request as overHttp } from 'node:http';
 import { Agent, request as overHttps, type RequestOptions } from 'node:https';
 import { Readable } from 'node:stream';
-import { createSecureContext, getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler';
 import { readCertificates } from '../../base/certificates.ts';
+import { connectionsOf } from '../../base/egress.ts';
 import { FerryError, messageOf } from '../../base/errors.ts';
+import type { S3StoreSpec } from '../../plan/types.ts';
+import { identityCheck } from './pin.ts';
+
+/** What makes connections to one store, and to no other: over http (to the loopback alone), and over https. */
+export interface StoreAgents {
+  readonly http: HttpAgent;
+  readonly https: Agent;
+}
 
 /**
- * The authorities of a store's `ca` beside those that Node trusts anyway (`NODE_EXTRA_CA_CERTS` included), for this agent's
- * connections alone. They are read once, not with each connection.
+ * A store's own agents. Its server's certificate must verify, by the authorities of `ca` beside those that Node trusts anyway
+ * (`NODE_EXTRA_CA_CERTS` included), and show a pinned key where keys are pinned. The file is read once, not with each connection.
  *
- * @throws FerryError `usage` where the file holds none.
+ * @param shown told of the pin of each new connection's certificate.
+ * @throws FerryError `usage` where `ca` holds no certificates.
  */
-export function trustingAgent(store: string, file: string, maxSockets: number): Agent {
+export function agentsOf(
+  { name, ca, pin }: Pick<S3StoreSpec, 'name' | 'ca' | 'pin'>,
+  maxSockets: number,
+  shown: (pin: string) => void = () => undefined,
+): StoreAgents {
+  const options = { keepAlive: true, maxSockets, ...connectionsOf(name) };
+  const authorities = ca === undefined ? {} : { secureContext: trusting(name, ca) };
+  const checkServerIdentity = identityCheck(name, pin, shown);
+  return {
+    http: new HttpAgent(options),
+    https: new Agent({ ...options, ...authorities, rejectUnauthorized: true, checkServerIdentity }),
+  };
+}
+
+function trusting(store: string, file: string): SecureContext {
   let own: readonly string[];
   try {
     own = readCertificates(file);
@@ -26,8 +50,7 @@ export function trustingAgent(store: string, file: string, maxSockets: number): 
       cause: error,
     });
   }
-  const secureContext = createSecureContext({ ca: [...getCACertificates('default'), ...own] });
-  return new Agent({ keepAlive: true, maxSockets, secureContext, rejectUnauthorized: true });
+  return createSecureContext({ ca: [...getCACertificates('default'), ...own] });
 }
 
 type Handle = NodeHttpHandler['handle'];
@@ -38,21 +61,21 @@ type Answer = Awaited<ReturnType<Handle>>;
 const CONTINUE_MS = 6_000;
 
 /**
- * Requests over an agent with a trust of its own. The SDK waits for "100 Continue" before a large body only on agents that it makes
- * itself, and those trust none but the known authorities; without the wait, a server that refuses closes the connection while the
- * body is on its way, and its answer is lost. So these requests are made here.
+ * Requests over a store's own agents. The SDK waits for "100 Continue" before a large body only on agents that it makes itself, and
+ * those know neither the store's trust nor where its connections may go; without the wait, a server that refuses closes the connection
+ * while the body is on its way, and its answer is lost. So these requests are made here.
  */
 export class TrustingHandler extends NodeHttpHandler {
-  readonly #agent: Agent;
+  readonly #agents: StoreAgents;
   readonly #connectMs: number;
   readonly #silenceMs: number;
 
   constructor(
-    agent: Agent,
+    agents: StoreAgents,
     options: NodeHttpHandlerOptions & { readonly connectionTimeout: number; readonly socketTimeout: number },
   ) {
-    super({ ...options, httpsAgent: agent });
-    this.#agent = agent;
+    super({ ...options, httpAgent: agents.http, httpsAgent: agents.https });
+    this.#agents = agents;
     this.#connectMs = options.connectionTimeout;
     this.#silenceMs = options.socketTimeout;
   }
@@ -60,17 +83,19 @@ export class TrustingHandler extends NodeHttpHandler {
   override async handle(request: Request, options: Parameters<Handle>[1] = {}): Promise<Answer> {
     const { headers } = request;
     const waits = (headers['Expect'] ?? headers['expect']) === '100-continue';
-    if (!waits || request.protocol !== 'https:') return await super.handle(request, options);
+    if (!waits) return await super.handle(request, options);
     return await this.#waiting(request, options.abortSignal as AbortSignal | undefined);
   }
 
   #waiting(request: Request, signal: AbortSignal | undefined): Promise<Answer> {
     const { hostname, port, method, headers } = request;
-    const to: RequestOptions = { hostname, method, headers, path: pathOf(request), agent: this.#agent };
+    const isPlain = request.protocol === 'http:';
+    const agent = isPlain ? this.#agents.http : this.#agents.https;
+    const to: RequestOptions = { hostname, method, headers, path: pathOf(request), agent };
     if (port !== undefined) to.port = port;
     if (signal !== undefined) to.signal = signal;
     return new Promise((resolve, reject) => {
-      const asked = overHttps(to);
+      const asked = isPlain ? overHttp(to) : overHttps(to);
       let sent = false;
       const send = (): void => {
         clearTimeout(timer);
@@ -98,7 +123,8 @@ export class TrustingHandler extends NodeHttpHandler {
           () => asked.destroy(late(`no connection within ${this.#connectMs} ms`)),
           this.#connectMs,
         );
-        for (const event of ['secureConnect', 'close']) socket.once(event, () => clearTimeout(slow));
+        for (const event of [isPlain ? 'connect' : 'secureConnect', 'close'])
+          socket.once(event, () => clearTimeout(slow));
       });
       asked.flushHeaders();
     });

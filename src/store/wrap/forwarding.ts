@@ -8,6 +8,7 @@ import type {
   ListOptions,
   ObjectHead,
   ObjectReader,
+  Observed,
   PartStore,
   ReadOptions,
   ReinstateOptions,
@@ -51,6 +52,10 @@ export class ForwardingStore implements Store {
 
   get mayHold(): ReadonlySet<AttributeName> | undefined {
     return this.inner.mayHold;
+  }
+
+  get observed(): Observed | undefined {
+    return this.inner.observed;
   }
 
   get copySource(): object | undefined {

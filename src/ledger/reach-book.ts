@@ -1,0 +1,72 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../base/clock.ts';
+import type { Reached } from '../base/egress.ts';
+import type { Observed } from '../store/store.ts';
+import type { Writer } from './writer.ts';
+
+/** What a store's server last showed of itself, and when, in milliseconds since 1970. */
+export interface ObservedAt extends Observed {
+  readonly observedAt: number;
+}
+
+/** Where connections really went, and what servers showed of themselves. */
+export class ReachBook {
+  readonly #db: DatabaseSync;
+  readonly #writer: Writer;
+  readonly #clock: Clock;
+
+  constructor(db: DatabaseSync, writer: Writer, clock: Clock) {
+    this.#db = db;
+    this.#writer = writer;
+    this.#clock = clock;
+  }
+
+  /** What an invocation has reached, in all: takes the place of what was recorded of it before. */
+  record(run: number, reached: readonly Reached[]): void {
+    this.#writer.now(() => {
+      this.#db.prepare('DELETE FROM egress WHERE run = ?').run(run);
+      const insert = this.#db.prepare('INSERT INTO egress VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+      for (const { store, host, address, port, bytesIn, bytesOut, connections } of reached)
+        insert.run(run, store ?? null, host, address, port, bytesIn, bytesOut, connections);
+    });
+  }
+
+  of(run: number): Reached[] {
+    const rows = this.#db.prepare('SELECT * FROM egress WHERE run = ? ORDER BY store, host, address, port').all(run);
+    return rows.map((row) => ({
+      store: row['store'] === null ? undefined : String(row['store']),
+      host: String(row['host']),
+      address: String(row['address']),
+      port: Number(row['port']),
+      bytesIn: Number(row['bytes_in']),
+      bytesOut: Number(row['bytes_out']),
+      connections: Number(row['connections']),
+    }));
+  }
+
+  observe(store: string, { host, addresses, region, pin }: Observed): void {
+    this.#writer.now(() => {
+      this.#db
+        .prepare(
+          `INSERT INTO observed SELECT id, ?, ?, ?, ?, ? FROM store WHERE name = ?
+           ON CONFLICT DO UPDATE SET host = excluded.host, addresses = excluded.addresses, region = excluded.region,
+             pin = excluded.pin, observed_at = excluded.observed_at`,
+        )
+        .run(host, JSON.stringify(addresses), region ?? null, pin ?? null, this.#clock.now(), store);
+    });
+  }
+
+  observed(store: string): ObservedAt | undefined {
+    const row = this.#db
+      .prepare('SELECT observed.* FROM observed JOIN store ON store.id = observed.store WHERE store.name = ?')
+      .get(store);
+    if (row === undefined) return undefined;
+    return {
+      host: String(row['host']),
+      addresses: JSON.parse(String(row['addresses'])) as string[],
+      region: row['region'] === null ? undefined : String(row['region']),
+      pin: row['pin'] === null ? undefined : String(row['pin']),
+      observedAt: Number(row['observed_at']),
+    };
+  }
+}
