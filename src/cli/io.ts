@@ -12,6 +12,8 @@ export interface GlobalOptions {
   readonly logFile?: string;
   readonly color?: boolean;
   readonly yes?: boolean;
+  /** Of the commands that take it. */
+  readonly partition?: readonly string[];
 }
 
 /** What a command may touch of the process it runs in. */

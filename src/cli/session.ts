@@ -12,6 +12,7 @@ import { PARTS_IN_MEMORY } from '../migration/part-plan.ts';
 import type { Plan } from '../plan/types.ts';
 import { credentialDestinations, destinationsOf } from '../store/s3/hosts.ts';
 import type { Store } from '../store/store.ts';
+import { type Call, recorded, recordedBeside } from './access.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { checkPlan, isRefused, type PlacedFinding } from './plan-file.ts';
@@ -21,6 +22,8 @@ export interface Opened {
   readonly plan: Plan;
   readonly findings: readonly PlacedFinding[];
   readonly stateDir: string;
+  /** The partitions that were asked for; all, where none were. */
+  readonly partitions?: readonly string[] | undefined;
 }
 
 /** @throws PlanRejected for a plan that does not validate or that residency refuses. */
@@ -32,7 +35,17 @@ export async function openPlan(file: string, options: GlobalOptions, io: Io): Pr
   const stateDir = stateDirOf(checked.plan.file, checked.plan.name, options.state);
   keepStateOutside(checked.plan, stateDir);
   allowStores(checked.plan, io.egress);
-  return { plan: checked.plan, findings: checked.findings, stateDir };
+  return { plan: checked.plan, findings: checked.findings, stateDir, partitions: options.partition };
+}
+
+/** What the access record tells of a command. */
+export function callOf(command: string, { plan, partitions }: Opened): Call {
+  return { command, plan, partitions };
+}
+
+/** As `recorded`, for a command that only reads: its rows are written beside whoever holds the lock. */
+export async function withRecord<T>(command: string, opened: Opened, io: Io, work: () => Promise<T>): Promise<T> {
+  return await recordedBeside(opened.stateDir, callOf(command, opened), io, work);
 }
 
 /** From here on connections may go to the plan's stores, those of each store to that one alone, and to who gives credentials. */
@@ -69,7 +82,9 @@ export async function withSession<T>(
   try {
     const ledger = Ledger.open(opened.stateDir);
     try {
-      return await withStores(command, opened, io, ledger, work);
+      return await recorded(ledger.access, callOf(command, opened), io, () =>
+        withStores(command, opened, io, ledger, work),
+      );
     } finally {
       ledger.close();
     }

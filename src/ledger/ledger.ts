@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { FerryError, messageOf } from '../base/errors.ts';
+import { AccessBook } from './access-book.ts';
 import { bindPlan, type Routing } from './binding.ts';
 import { HistoryBook } from './history-book.ts';
 import { InventoryBook } from './inventory-book.ts';
@@ -40,6 +41,8 @@ export class Ledger {
   readonly runs: RunBook;
   readonly seals: SealBook;
   readonly reach: ReachBook;
+  /** Who used this ledger. */
+  readonly access: AccessBook;
   readonly uploads: UploadBook;
   readonly history: HistoryBook;
   readonly #db: DatabaseSync;
@@ -59,6 +62,7 @@ export class Ledger {
     this.runs = new RunBook(db, this.#writer, this.#clock);
     this.seals = new SealBook(db, this.#writer, this.#clock);
     this.reach = new ReachBook(db, this.#writer, this.#clock);
+    this.access = new AccessBook(db, this.#writer, this.#clock);
     this.history = new HistoryBook(db, this.#writer);
     this.uploads = new UploadBook(db, this.#writer, this.#clock);
   }

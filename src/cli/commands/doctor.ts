@@ -4,8 +4,9 @@ import type { ExaminedStore } from '../../engine/examined.ts';
 import { closeStores, makeStores } from '../../engine/stores.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import { takeLock } from '../../ledger/lock.ts';
+import { recorded } from '../access.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
-import { holdsCopies, type Opened, openPlan, retryPolicy, routingOf } from '../session.ts';
+import { callOf, holdsCopies, type Opened, openPlan, retryPolicy, routingOf } from '../session.ts';
 import { table } from '../table.ts';
 
 /** `ferry doctor PLAN`: tries what each store does and what the credentials may. Changes nothing but probe objects, which are removed. */
@@ -15,7 +16,7 @@ export async function doctorCommand(file: string, options: GlobalOptions, io: Io
   try {
     const ledger = Ledger.open(opened.stateDir);
     try {
-      return await examined(opened, ledger, io);
+      return await recorded(ledger.access, callOf('doctor', opened), io, () => examined(opened, ledger, io));
     } finally {
       ledger.close();
     }

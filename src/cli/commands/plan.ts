@@ -12,7 +12,7 @@ import { formatBytes, formatDuration } from '../../plan/units.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { findingLine } from '../plan-file.ts';
 import { writeSealed } from '../seal.ts';
-import { openPlan, retryPolicy } from '../session.ts';
+import { type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
 import { table } from '../table.ts';
 
 export interface PlanOptions extends GlobalOptions {
@@ -20,9 +20,13 @@ export interface PlanOptions extends GlobalOptions {
   readonly out?: string;
 }
 
-/** `ferry plan PLAN`: the dry run. Changes nothing in any store and nothing in the ledger. */
+/** `ferry plan PLAN`: the dry run. Changes nothing in any store; the ledger records only the call. */
 export async function planCommand(file: string, options: PlanOptions, io: Io): Promise<Verdict> {
-  const { plan, findings, stateDir } = await openPlan(file, options, io);
+  const opened = await openPlan(file, options, io);
+  return await withRecord('plan', opened, io, () => dryRun(opened, options, io));
+}
+
+async function dryRun({ plan, findings, stateDir }: Opened, options: PlanOptions, io: Io): Promise<Verdict> {
   const ledger = Ledger.read(stateDir);
   const stores = await openStores(plan, {
     env: io.env,

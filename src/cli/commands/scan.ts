@@ -7,7 +7,7 @@ import { openRouter, sources } from '../../plan/router.ts';
 import type { Plan } from '../../plan/types.ts';
 import { formatBytes } from '../../plan/units.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
-import { openPlan, retryPolicy } from '../session.ts';
+import { type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
 import { table } from '../table.ts';
 
 export interface ScanOptions extends GlobalOptions {
@@ -19,9 +19,13 @@ const IN_JSON = 1_000;
 /** … and a terminal without `--all`. */
 const SHOWN = 20;
 
-/** `ferry scan PLAN`: what user data is still at each legacy store, and why. Changes nothing, neither in a store nor in the ledger. */
+/** `ferry scan PLAN`: what user data is still at each legacy store, and why. Changes nothing; the ledger records only the call. */
 export async function scanCommand(file: string, options: ScanOptions, io: Io): Promise<Verdict> {
-  const { plan, stateDir } = await openPlan(file, options, io);
+  const opened = await openPlan(file, options, io);
+  return await withRecord('scan', opened, io, () => scanned(opened, options, io));
+}
+
+async function scanned({ plan, stateDir }: Opened, options: ScanOptions, io: Io): Promise<Verdict> {
   const ledger = Ledger.read(stateDir);
   try {
     const retry = { ...retryPolicy(io), signal: io.stop };

@@ -1,13 +1,18 @@
 import type { Reached } from '../../base/egress.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import { summarise } from '../../migration/summary.ts';
+import { accessDocument } from '../access.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
-import { openPlan } from '../session.ts';
+import { type Opened, openPlan, withRecord } from '../session.ts';
 import { renderSummary } from '../summary-text.ts';
 
 /** `ferry status PLAN`: what the ledger knows, also while a run is on. Touches no store. */
 export async function status(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
-  const { plan, stateDir } = await openPlan(file, options, io);
+  const opened = await openPlan(file, options, io);
+  return await withRecord('status', opened, io, () => told(opened, io));
+}
+
+async function told({ plan, stateDir }: Opened, io: Io): Promise<Verdict> {
   const ledger = Ledger.read(stateDir);
   try {
     const summary = summarise(plan, ledger);
@@ -23,6 +28,7 @@ export async function status(file: string, options: GlobalOptions, io: Io): Prom
       lastRun,
       egress: egress.map(shown),
       lastError: summary.unresolved.at(-1)?.reason ?? null,
+      access: accessOf(ledger),
     });
     io.print(renderSummary(summary, transferred, seconds));
     if (ledger === undefined) io.print('\nNo run of this plan has begun yet.');
@@ -35,6 +41,13 @@ export async function status(file: string, options: GlobalOptions, io: Io): Prom
 /** As the document has it: what belongs to no store has none. */
 function shown({ store, ...rest }: Reached) {
   return { store: store ?? null, ...rest };
+}
+
+/** How many of the newest calls `--json` tells; `ferry policy access` tells all. */
+const NEWEST = 20;
+
+function accessOf(ledger: Ledger | undefined) {
+  return ledger?.access.last(NEWEST).map(accessDocument) ?? [];
 }
 
 function rate(moved: { readonly objects: number; readonly bytes: number }, seconds: number) {

@@ -2,11 +2,15 @@ import { checkCentres } from '../../engine/check.ts';
 import { closeStores, openStores } from '../../engine/stores.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
-import { contextOf, openPlan, retryPolicy } from '../session.ts';
+import { contextOf, type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
 
 /** `ferry verify PLAN`: reads every migrated object at its centre again. Changes nothing. */
 export async function verifyCommand(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
-  const { plan, stateDir } = await openPlan(file, options, io);
+  const opened = await openPlan(file, options, io);
+  return await withRecord('verify', opened, io, () => verified(opened, io));
+}
+
+async function verified({ plan, stateDir }: Opened, io: Io): Promise<Verdict> {
   const ledger = Ledger.read(stateDir);
   if (ledger === undefined) {
     io.document({ plan: plan.name, checked: 0, ok: 0, mismatched: [], unverifiable: [] });
