@@ -4,6 +4,7 @@ import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts
 import { isWhole, movesHistory } from './history.ts';
 import { purgeHistory } from './purge-history.ts';
 import { isTombstone } from './restore.ts';
+import { isDenied, mustRead, reading, see } from './see.ts';
 
 /**
  * How a marker may go from a bucket without histories: by a DELETE that the server was shown to bind to the marker's state, by one without
@@ -17,6 +18,9 @@ export interface PurgeMeans {
   /** When the last listing of a source began, in milliseconds since 1970: an unfinished upload that is older is nobody's work. */
   readonly listedAt: (store: string) => number;
 }
+
+/** What the bytes of an object at a source are read for. */
+export const IS_MARKER = 'whether the object is the marker of this tombstone';
 
 /** What is taken away in one purge of one object. */
 export type Removed = Omit<PurgeRecord, 'at'>;
@@ -32,6 +36,22 @@ export async function purge(context: StepContext, row: ObjectRow, means: PurgeMe
     throw new Error(`object ${row.id} is to be purged but is ${row.state} and its intent is not written`);
   }
   if (intent.at < tombstone.holdUntil) throw new Error(`object ${row.id} is to be purged within its hold`);
+  try {
+    return await purged(context, row, tombstone, intent.at, means);
+  } catch (error) {
+    // What is left stays as it is, for credentials that may.
+    if (isDenied(error)) return { to: row.state, change: { reason: error.message } };
+    throw error;
+  }
+}
+
+async function purged(
+  context: StepContext,
+  row: ObjectRow,
+  tombstone: TombstoneRecord,
+  at: number,
+  means: PurgeMeans,
+): Promise<Outcome> {
   const { source } = endsOf(context, row);
   const gone = await missingCopy(context, row);
   if (gone !== undefined) return { to: row.state, change: { reason: gone, integrity: true, intent: null } };
@@ -45,7 +65,7 @@ export async function purge(context: StepContext, row: ObjectRow, means: PurgeMe
   const aside = source.versions !== undefined && kept !== undefined && source.staging?.holds(kept) === true;
   if (aside) await source.purge.dropKept(row.key, kept, { signal: context.signal });
   const uploads = await abortUploads(context, row, source, means.listedAt(source.name));
-  const record: PurgeRecord = { ...removed, uploads: removed.uploads + uploads, at: intent.at };
+  const record: PurgeRecord = { ...removed, uploads: removed.uploads + uploads, at };
   return { to: 'purged', change: { purge: record, intent: null, reason: null, integrity: false } };
 }
 
@@ -56,7 +76,11 @@ async function missingCopy(context: StepContext, row: ObjectRow): Promise<string
   if (movesHistory(context, row)) {
     const there = (await centre.versions?.of(row.key, { signal })) ?? [];
     if (isWhole(there, context.history.of(row.id))) return undefined;
-  } else if ((await centre.head(row.key, { signal }))?.revision === row.centreRevision) return undefined;
+  } else {
+    const there = await see(centre, row.key, signal);
+    if (there?.revision === row.centreRevision) return undefined;
+    if (there?.listed === true) throw mustRead(centre.name, row.key, 'whether it is the copy that was verified');
+  }
   return `the copy at ${centre.name} is not the one that was verified: nothing was purged`;
 }
 
@@ -69,8 +93,10 @@ async function purgeObject(
 ): Promise<Removed | Outcome> {
   const { source, centre } = endsOf(context, row);
   const { signal } = context;
-  const here = await source.head(row.key, { signal });
-  if (here !== undefined && !(await isTombstone(context, row, tombstone, here, source, centre))) return writtenAgain();
+  const here = await see(source, row.key, signal);
+  const isOurs =
+    here === undefined || (await reading(IS_MARKER, () => isTombstone(context, row, tombstone, here, source, centre)));
+  if (!isOurs) return writtenAgain();
   try {
     // A run that was cut off may have left bytes that nothing relies on.
     for (const token of [tombstone.kept, tombstone.leaving]) {

@@ -94,7 +94,7 @@ export async function isTombstone(
   context: StepContext,
   row: ObjectRow,
   { revision, at, holdUntil }: TombstoneRecord,
-  here: ObjectHead,
+  here: Pick<ObjectHead, 'size' | 'revision'>,
   source: Store,
   centre: Store,
 ): Promise<boolean> {

@@ -6,6 +6,7 @@ import type { VersionStore } from '../versions.ts';
 import { type Bucket, http } from './bucket.ts';
 import { DeleteBatch } from './delete-batch.ts';
 import { etag, revisionOf } from './facts.ts';
+import { listBucket } from './list.ts';
 import { dropStaged, isStaged } from './staged.ts';
 import { S3Versions } from './versions.ts';
 
@@ -33,10 +34,7 @@ export class S3Purge implements PurgeStore {
   ): Promise<void> {
     const input = this.#in.named(key);
     try {
-      const head = await this.#in.send('purge', key, () =>
-        this.#in.client.send(new HeadObjectCommand(this.#in.at(key)), http(options)),
-      );
-      if (revisionOf(head.ETag) !== revision)
+      if ((await this.#revision(key, options)) !== revision)
         throw this.#in.error('precondition', 'purge', key, 'it is another object by now');
       const condition = options.asIs === true ? {} : { IfMatch: etag(revision) };
       await this.#in.send('purge', key, () =>
@@ -45,6 +43,23 @@ export class S3Purge implements PurgeStore {
     } catch (error) {
       if (!(error instanceof StoreError && error.kind === 'absent')) throw error;
     }
+  }
+
+  /** Whoever may not read objects may not HEAD them; the listing tells the ETag as well. */
+  async #revision(key: string, options: CallOptions): Promise<string | undefined> {
+    try {
+      const command = new HeadObjectCommand(this.#in.at(key));
+      const head = await this.#in.send('purge', key, () => this.#in.client.send(command, http(options)));
+      return revisionOf(head.ETag);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.kind === 'denied')) throw error;
+    }
+    for await (const page of listBucket(this.#in, { ...options, prefix: key })) {
+      const entry = page.find((one) => one.key === key);
+      if (entry !== undefined) return entry.revision;
+      if (page.length > 0) break;
+    }
+    throw this.#in.error('absent', 'purge', key, 'it is in no listing');
   }
 
   async dropVersion({ key, version }: Doomed, options: CallOptions = {}): Promise<void> {
@@ -63,7 +78,11 @@ export class S3Purge implements PurgeStore {
     error: StoreError,
     options: CallOptions,
   ): Promise<StoreError | undefined> {
-    const head = await this.#versions.head(key, version, options);
+    const head = await this.#versions.head(key, version, options).catch((denied: unknown) => {
+      // Who may not read a version is not told of its lock either.
+      if (denied instanceof StoreError && denied.kind === 'denied') return undefined;
+      throw denied;
+    });
     const lock = lockAt(head?.attributes.objectLock, Date.now());
     return lock && this.#in.error('locked', 'purge', key, `version ${version} is locked: ${showLock(lock)}`, error);
   }
