@@ -1,12 +1,14 @@
-import { Command, Option } from 'commander';
+import { Command, Help, Option } from 'commander';
 import { type Egress, guardEgress } from '../base/egress.ts';
 import { asFault } from '../engine/local.ts';
+import { FORMATS, ROLES } from '../policy/iam.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
 import { cleanup } from './commands/cleanup.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
 import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
+import { type IamOptions, policyAccess, policyIam, policyList, policyZone } from './commands/policy.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
 import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
@@ -35,6 +37,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     .version(version())
     .showHelpAfterError('(--help tells more)')
     .enablePositionalOptions()
+    .configureHelp({ subcommandTerm })
     .exitOverride();
   const add = (name: string, description: string): Command =>
     withGlobals(program.command(name).description(description).exitOverride());
@@ -136,6 +139,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--out <file>', 'where to (default: SEALED.NAME.approval)'),
     approve,
   );
+  addPolicy(program, act);
   act<RehearseOptions>(
     add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')
       .argument('<plan>')
@@ -145,6 +149,39 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     async (file, options, io) => await (await import('./commands/rehearse.ts')).rehearseCommand(file, options, io),
   );
   return program;
+}
+
+/** `policy` has commands of its own, and says so. */
+function subcommandTerm(command: Command): string {
+  return command.commands.length > 0 ? `${command.name()} [command]` : new Help().subcommandTerm(command);
+}
+
+type Act = <T extends GlobalOptions>(
+  command: Command,
+  action: (argument: string, options: T, io: Io) => Promise<Verdict>,
+) => void;
+
+function addPolicy(program: Command, act: Act): void {
+  const policy = program
+    .command('policy')
+    .description('residency rules, zones, least rights, and who used the ledger')
+    .exitOverride();
+  const add = (name: string, description: string): Command =>
+    withGlobals(policy.command(name).description(description).exitOverride());
+  act(add('list', 'the residency rules'), (_none, _options, io) => policyList(undefined, io));
+  act(add('explain', 'one residency rule').argument('<rule>'), (id, _options, io) => policyList(id, io));
+  act(add('zone', 'members of a built-in zone, with dates and sources').argument('<name>'), (name, _options, io) =>
+    policyZone(name, io),
+  );
+  act<IamOptions>(
+    add('iam', 'the least that a role needs at each bucket, as a policy')
+      .argument('<plan>')
+      .addOption(new Option('--role <role>', 'who it is for').choices(ROLES).makeOptionMandatory())
+      .option('--store <name>', 'only this store')
+      .addOption(new Option('--format <format>', 'for which server').choices(FORMATS).default('aws')),
+    policyIam,
+  );
+  act(add('access', 'who used the ledger, when and from where').argument('<plan>'), policyAccess);
 }
 
 function withGlobals(command: Command): Command {

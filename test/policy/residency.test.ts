@@ -47,6 +47,7 @@ function planOf(told: Told): Plan {
     name: 'p',
     file: '/p.yaml',
     digest: 'sha256:0',
+    document: {},
     routing: 'sha256:0',
     residency: { zone: told.zone },
     runner: told.runner === undefined ? undefined : { jurisdiction: told.runner, operator: told.operator },
