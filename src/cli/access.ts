@@ -1,8 +1,9 @@
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { FerryError, messageOf } from '../base/errors.ts';
 import { type Access, type AccessBook, type AccessRecord, openAccessLog } from '../ledger/access-book.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Io } from './io.ts';
+import { operatorOf } from './operator.ts';
 import { version } from './version.ts';
 
 /** What of a call goes into the access record. */
@@ -73,18 +74,6 @@ function accessOf({ command, plan, partitions = [] }: Call, io: Io): Access {
     partitions: partitions.length > 0 ? [...new Set(partitions)] : plan.partitions.map(({ name }) => name),
     version: version(),
   };
-}
-
-/** The plan's operator, else FERRY_OPERATOR, else the user of the operating system. */
-function operatorOf(plan: Plan, env: Io['env']): string {
-  const named = plan.runner?.operator ?? env['FERRY_OPERATOR'];
-  if (named !== undefined && named !== '') return named.slice(0, 128);
-  try {
-    return userInfo().username;
-  } catch {
-    // A container may run as a number that has no name.
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
-  }
 }
 
 /** One call as `--json` tells it. `endedAt` and `outcome` are null while it is on, and where it was killed. */

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { FerryError } from '../base/errors.ts';
 import { readSmallFile, whyUnreadable } from '../base/private-file.ts';
@@ -8,6 +7,7 @@ import type { Plan } from '../plan/types.ts';
 import type { Approvable } from '../policy/approvals.ts';
 import { parseSealed, type SealedPlan } from '../policy/sealed-plan.ts';
 import type { Io } from './io.ts';
+import { operatorOf } from './operator.ts';
 
 /** What `run` and `purge` take. */
 export interface ApprovalOptions {
@@ -44,7 +44,7 @@ export function readAuthority(
     text: readText(from, LONGEST_APPROVAL, 'read the approval'),
   }));
   return (ledger) => {
-    const operator = operatorOf(plan, io);
+    const operator = operatorOf(plan, io.env);
     const authority = Authority.open({ plan, ledger, clock: systemClock, operator, sealed, approvals, what });
     for (const { from, why } of authority?.rejected ?? []) io.tell(`warning: ${from} does not count: ${why}`);
     return authority;
@@ -54,20 +54,6 @@ export function readAuthority(
 /** What needs approvals: nothing, where the plan asks for none. */
 export function needsApproval(plan: Plan, what: Approvable): Approvable | undefined {
   return plan.tombstone.approvals > 0 ? what : undefined;
-}
-
-/** Who runs ferry: by the plan, else by the environment, else by the operating system. */
-export function operatorOf(plan: Plan, io: Io): string {
-  return plan.runner?.operator ?? (io.env['FERRY_OPERATOR'] || osUser());
-}
-
-function osUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A user id without a name, as in some containers.
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
-  }
 }
 
 function readText(file: string, most: number, op: string): string {

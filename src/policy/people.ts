@@ -28,7 +28,7 @@ export function operatorNotAlone(subject: Case): readonly Breach[] {
   const operator = plan.runner?.operator;
   const possible = possibleApprovers(subject);
   if (approvalsAsked(plan) === 0 || operator === undefined || possible.length === 0) return [];
-  if (possible.some((name) => name !== operator)) return [];
+  if (possible.some((name) => name.toLowerCase() !== operator.toLowerCase())) return [];
   return [refusal('runner.operator', `${operator} runs ferry and is the only one who can approve what it does`)];
 }
 
