@@ -60,8 +60,8 @@ name: p
 residency: { zone: [EEA] }
 runner: { jurisdiction: IE, operator: ops@example.eu }
 approvers:
-  - { name: ops@example.eu, jurisdiction: IE, key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA" }
-  - { name: dpo@example.com, jurisdiction: US, key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB" }
+  - { name: ops@example.eu, jurisdiction: IE, key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHskMgbblqC+z2qkFJy6l0Vq34rK7/Ac+KvlwBmT9ykR" }
+  - { name: dpo@example.com, jurisdiction: US, key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFzgx8Y85I9JRlT1fZ6qZmlh+eVRJX6aQsXhWCUPDtC6" }
 stores:
   legacy: { type: file, path: ./legacy, jurisdiction: SG }
   hamar:
