@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
+import type { Reached } from '../base/egress.ts';
 import { FerryError, messageOf } from '../base/errors.ts';
-import { type Access, type AccessBook, type AccessRecord, openAccessLog } from '../ledger/access-book.ts';
+import { type Access, type AccessLog, type AccessRecord, openAccessLog } from '../ledger/access-book.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Io } from './io.ts';
 import { operatorOf } from './operator.ts';
@@ -14,12 +15,29 @@ export interface Call {
   readonly partitions?: readonly string[] | undefined;
 }
 
-/** Where the two rows go. */
-type AccessRows = Pick<AccessBook, 'begin' | 'end'>;
+/** Where the rows go. */
+interface Rows {
+  readonly access: Pick<AccessLog['access'], 'begin' | 'end'>;
+  readonly reach: Pick<AccessLog['reach'], 'record'>;
+}
 
-/** Does the work of a command that holds the lock, between two rows of the access record. */
-export async function recorded<T>(book: AccessRows, call: Call, io: Io, work: () => Promise<T>): Promise<T> {
-  const invocation = book.begin(accessOf(call, io));
+/** How often what was reached is written while a command is on: a kill loses no more. */
+const REACHED_EVERY_MS = 5_000;
+
+/** Does the work of a command that holds the lock, between two rows of the access record; what it reached goes beside them. */
+export async function recorded<T>(rows: Rows, call: Call, io: Io, work: () => Promise<T>): Promise<T> {
+  const invocation = rows.access.begin(accessOf(call, io));
+  const tell = (): void => {
+    const reached = io.egress.reached();
+    if (reached.length > 0) rows.reach.record(invocation, reached);
+  };
+  const now = setInterval(() => {
+    try {
+      tell();
+    } catch {
+      // A ledger that cannot be written is found by the next step, or at the end.
+    }
+  }, REACHED_EVERY_MS).unref();
   let outcome = 'fault';
   try {
     const result = await work();
@@ -29,7 +47,9 @@ export async function recorded<T>(book: AccessRows, call: Call, io: Io, work: ()
     if (error instanceof FerryError) outcome = error.fault;
     throw error;
   } finally {
-    book.end(invocation, outcome);
+    clearInterval(now);
+    tell();
+    rows.access.end(invocation, outcome);
   }
 }
 
@@ -42,25 +62,32 @@ export async function recordedBeside<T>(stateDir: string, call: Call, io: Io, wo
 }
 
 /** The ledger is opened for each row: nothing is held open while a command reads for hours. */
-function beside(stateDir: string, io: Io): AccessRows {
+function beside(stateDir: string, io: Io): Rows {
   let begun: string | undefined;
-  const append = (write: (book: AccessBook) => void): void => {
+  const append = (write: (log: AccessLog) => void): void => {
     try {
       using log = openAccessLog(stateDir);
-      if (log !== undefined) write(log.book);
+      if (log !== undefined) write(log);
     } catch (error) {
       io.tell(`this access is not in the record: ${messageOf(error)}`);
     }
   };
   return {
-    begin: (access: Access) => {
-      append((book) => {
-        begun = book.begin(access);
-      });
-      return begun ?? '';
+    access: {
+      begin: (access: Access) => {
+        append((log) => {
+          begun = log.access.begin(access);
+        });
+        return begun ?? '';
+      },
+      end: (invocation: string, outcome: string) => {
+        if (begun !== undefined) append((log) => log.access.end(invocation, outcome));
+      },
     },
-    end: (invocation: string, outcome: string) => {
-      if (begun !== undefined) append((book) => book.end(invocation, outcome));
+    reach: {
+      record: (invocation: string, reached: readonly Reached[]) => {
+        if (begun !== undefined) append((log) => log.reach.record(invocation, reached));
+      },
     },
   };
 }

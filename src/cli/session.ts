@@ -82,9 +82,7 @@ export async function withSession<T>(
   try {
     const ledger = Ledger.open(opened.stateDir);
     try {
-      return await recorded(ledger.access, callOf(command, opened), io, () =>
-        withStores(command, opened, io, ledger, work),
-      );
+      return await recorded(ledger, callOf(command, opened), io, () => withStores(command, opened, io, ledger, work));
     } finally {
       ledger.close();
     }
@@ -109,16 +107,13 @@ async function withStores<T>(
     tried: (store) => recordObserved(ledger, store),
     signal: io.abort,
   });
-  let run: number | undefined;
   try {
     const context = contextOf(plan, ledger, stores, io);
     const runId = ledger.runs.begin(command);
-    run = runId;
     io.log.info({ command, plan: plan.name, digest: plan.digest }, 'started');
     return await work({ plan, ledger, stores, context, runId });
   } finally {
     await closeStores(stores);
-    if (run !== undefined) ledger.reach.record(run, io.egress.reached());
   }
 }
 

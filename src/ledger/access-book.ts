@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { ReachBook } from './reach-book.ts';
 import { migrations } from './schema.ts';
 import { Writer } from './writer.ts';
 
@@ -93,7 +94,8 @@ export class AccessBook {
 
 /** The access record beside whoever writes the ledger. */
 export interface AccessLog extends Disposable {
-  readonly book: AccessBook;
+  readonly access: AccessBook;
+  readonly reach: ReachBook;
 }
 
 /**
@@ -113,7 +115,9 @@ export function openAccessLog(stateDir: string, clock: Clock = systemClock): Acc
       return undefined;
     }
     db.exec('PRAGMA synchronous = FULL');
-    return { book: new AccessBook(db, new Writer(db, {}), clock), [Symbol.dispose]: () => db.close() };
+    const writer = new Writer(db, {});
+    const access = new AccessBook(db, writer, clock);
+    return { access, reach: new ReachBook(db, writer, clock), [Symbol.dispose]: () => db.close() };
   } catch (error) {
     db.close();
     throw error;

@@ -21,18 +21,31 @@ export class ReachBook {
     this.#clock = clock;
   }
 
-  /** What an invocation has reached, in all: takes the place of what was recorded of it before. */
-  record(run: number, reached: readonly Reached[]): void {
+  /** What an invocation of the access record has reached, in all: takes the place of what was recorded of it before. */
+  record(invocation: string, reached: readonly Reached[]): void {
     this.#writer.now(() => {
-      this.#db.prepare('DELETE FROM egress WHERE run = ?').run(run);
+      this.#db.prepare('DELETE FROM egress WHERE invocation = ?').run(invocation);
       const insert = this.#db.prepare('INSERT INTO egress VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
       for (const { store, host, address, port, bytesIn, bytesOut, connections } of reached)
-        insert.run(run, store ?? null, host, address, port, bytesIn, bytesOut, connections);
+        insert.run(invocation, store ?? null, host, address, port, bytesIn, bytesOut, connections);
     });
   }
 
-  of(run: number): Reached[] {
-    const rows = this.#db.prepare('SELECT * FROM egress WHERE run = ? ORDER BY store, host, address, port').all(run);
+  /** What the last invocation reached that reached anything. */
+  last(): Reached[] {
+    const row = this.#db
+      .prepare(
+        `SELECT invocation FROM access WHERE event = 'begin' AND invocation IN (SELECT invocation FROM egress)
+         ORDER BY id DESC LIMIT 1`,
+      )
+      .get();
+    return row === undefined ? [] : this.of(String(row['invocation']));
+  }
+
+  of(invocation: string): Reached[] {
+    const rows = this.#db
+      .prepare('SELECT * FROM egress WHERE invocation = ? ORDER BY store, host, address, port')
+      .all(invocation);
     return rows.map((row) => ({
       store: row['store'] === null ? undefined : String(row['store']),
       host: String(row['host']),

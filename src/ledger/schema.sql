@@ -28,7 +28,7 @@ CREATE TABLE approval (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE egress (
-  run         INTEGER NOT NULL REFERENCES run (id),
+  invocation  TEXT NOT NULL,
   store       TEXT,
   host        TEXT NOT NULL,
   address     TEXT NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE egress (
   bytes_in    INTEGER NOT NULL,
   bytes_out   INTEGER NOT NULL,
   connections INTEGER NOT NULL,
-  UNIQUE (run, store, host, address, port)
+  UNIQUE (invocation, store, host, address, port)
 ) STRICT;
 
 CREATE TABLE inventory (

@@ -322,18 +322,24 @@ describe('what stores were shown to do', () => {
 });
 
 describe('what was reached', () => {
+  const call = { operator: 'oli', host: 'box', jurisdiction: 'IE', partitions: [], version: '1' };
+  const begin = (ledger: Ledger): string => ledger.access.begin({ ...call, command: 'run' });
+
   const row = { host: 's3.hamar.example', address: '192.0.2.7', port: 443, bytesIn: 5, bytesOut: 7, connections: 2 };
 
-  it('is kept by run, and what a server showed with its date', () => {
+  it('is kept by invocation, and what a server showed with its date', () => {
     const ledger = Ledger.open(tempDir());
     ledger.bind(routing);
-    const [first, second] = [ledger.runs.begin('run'), ledger.runs.begin('run')];
+    const [first, second, third] = [begin(ledger), begin(ledger), begin(ledger)];
+    expect(ledger.reach.last()).toEqual([]);
     const named = { store: 'dublin', ...row };
     ledger.reach.record(first, [named, { store: undefined, ...row }]);
     ledger.reach.record(second, [named]);
     ledger.reach.record(second, [{ ...named, bytesIn: 9 }]);
     expect(ledger.reach.of(first)).toEqual([{ store: undefined, ...row }, named]);
     expect(ledger.reach.of(second)).toEqual([{ ...named, bytesIn: 9 }]);
+    expect(ledger.reach.of(third)).toEqual([]);
+    expect(ledger.reach.last()).toEqual(ledger.reach.of(second));
     const seen = { host: row.host, addresses: [row.address], region: undefined, pin: 'sha256/x' };
     expect(ledger.reach.observed('dublin')).toBeUndefined();
     ledger.reach.observe('dublin', { ...seen, region: 'old' });
@@ -351,7 +357,7 @@ describe('what was reached', () => {
     const dir = tempDir();
     const before = Ledger.open(dir);
     before.bind(routing);
-    const run = before.runs.begin('run');
+    const run = begin(before);
     before.close();
     const number = migrations().find(({ name }) => name.includes('egress'))?.number ?? 0;
     const db = new DatabaseSync(join(dir, 'ledger.db'));

@@ -16,7 +16,7 @@ export async function doctorCommand(file: string, options: GlobalOptions, io: Io
   try {
     const ledger = Ledger.open(opened.stateDir);
     try {
-      return await recorded(ledger.access, callOf('doctor', opened), io, () => examined(opened, ledger, io));
+      return await recorded(ledger, callOf('doctor', opened), io, () => examined(opened, ledger, io));
     } finally {
       ledger.close();
     }

@@ -20,7 +20,7 @@ async function told({ plan, stateDir }: Opened, io: Io): Promise<Verdict> {
     const transferred = { objects: last?.objects ?? 0, bytes: last?.bytes ?? 0 };
     const seconds = last === undefined ? 0 : ((last.endedAt ?? last.updatedAt) - last.startedAt) / 1000;
     const lastRun = last === undefined ? null : { ...last, rate: rate(transferred, seconds) };
-    const egress = last === undefined ? [] : (ledger?.reach.of(last.id) ?? []);
+    const egress = ledger?.reach.last() ?? [];
     io.document({
       ...summary,
       transferred,

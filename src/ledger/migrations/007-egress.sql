@@ -1,6 +1,6 @@
--- What was reached, by run; the store is null for what was reached in no store's name, as for credentials.
+-- What was reached, by invocation (of the access record); the store is null for what was reached in no store's name, as for credentials.
 CREATE TABLE egress (
-  run         INTEGER NOT NULL REFERENCES run (id),
+  invocation  TEXT NOT NULL,
   store       TEXT,
   host        TEXT NOT NULL,
   address     TEXT NOT NULL,
@@ -8,7 +8,7 @@ CREATE TABLE egress (
   bytes_in    INTEGER NOT NULL,
   bytes_out   INTEGER NOT NULL,
   connections INTEGER NOT NULL,
-  UNIQUE (run, store, host, address, port)
+  UNIQUE (invocation, store, host, address, port)
 ) STRICT;
 
 -- What a store's server last showed of itself when it was opened.
