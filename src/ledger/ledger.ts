@@ -9,6 +9,7 @@ import { bindPlan, type Routing } from './binding.ts';
 import { HistoryBook } from './history-book.ts';
 import { InventoryBook } from './inventory-book.ts';
 import type { State } from './lifecycle.ts';
+import { LogBook } from './log-book.ts';
 import { ProbeBook } from './probe-book.ts';
 import { Queries } from './queries.ts';
 import { ReachBook } from './reach-book.ts';
@@ -43,6 +44,8 @@ export class Ledger {
   readonly reach: ReachBook;
   /** Who used this ledger. */
   readonly access: AccessBook;
+  /** The log of evidence. */
+  readonly log: LogBook;
   readonly uploads: UploadBook;
   readonly history: HistoryBook;
   readonly #db: DatabaseSync;
@@ -63,6 +66,7 @@ export class Ledger {
     this.seals = new SealBook(db, this.#writer, this.#clock);
     this.reach = new ReachBook(db, this.#writer, this.#clock);
     this.access = new AccessBook(db, this.#writer, this.#clock);
+    this.log = new LogBook(db, this.#writer, this.#clock);
     this.history = new HistoryBook(db, this.#writer);
     this.uploads = new UploadBook(db, this.#writer, this.#clock);
   }

@@ -48,6 +48,14 @@ export interface PurgeRecord {
   readonly marker: 'removed' | 'left';
 }
 
+/** How the copy at the centre was proven. */
+export interface VerifiedRecord {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** `readback`: every byte was read there again; `attested`: the store itself computed or checked the SHA-256. */
+  readonly how: 'readback' | 'attested';
+}
+
 /** One object as the ledger knows it. */
 export interface ObjectRow {
   readonly id: number;
@@ -65,6 +73,8 @@ export interface ObjectRow {
   readonly intent: Intent | undefined;
   readonly tombstone: TombstoneRecord | undefined;
   readonly purge: PurgeRecord | undefined;
+  /** `undefined` before it was, and in ledgers of before this was remembered. */
+  readonly verified: VerifiedRecord | undefined;
   readonly reason: string | undefined;
   readonly integrity: boolean;
 }
@@ -80,6 +90,7 @@ export interface ObjectChange {
   readonly intent?: Intent | null;
   readonly tombstone?: TombstoneRecord;
   readonly purge?: PurgeRecord;
+  readonly verified?: VerifiedRecord;
   readonly reason?: string | null;
   readonly integrity?: boolean;
 }
@@ -115,6 +126,8 @@ const Purge = z.object({
   marker: z.enum(['removed', 'left']),
 });
 
+const Verified = z.object({ at: z.number(), how: z.enum(['readback', 'attested']) });
+
 type Raw = Record<string, unknown>;
 
 /** A row of the `object` table, joined with its partition's name, as an `ObjectRow`. */
@@ -133,6 +146,7 @@ export function objectRow(raw: Raw): ObjectRow {
     intent: raw['intent'] === null ? undefined : Intent.parse(JSON.parse(String(raw['intent']))),
     tombstone: raw['tombstone'] === null ? undefined : Tombstone.parse(JSON.parse(String(raw['tombstone']))),
     purge: raw['purge'] === null ? undefined : Purge.parse(JSON.parse(String(raw['purge']))),
+    verified: raw['verified'] === null ? undefined : Verified.parse(JSON.parse(String(raw['verified']))),
     reason: text(raw['reason']),
     integrity: raw['integrity'] === 1,
   };

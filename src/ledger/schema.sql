@@ -27,6 +27,8 @@ CREATE TABLE approval (
   PRIMARY KEY (digest, what)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE dropped (leaf INTEGER PRIMARY KEY) STRICT;
+
 CREATE TABLE egress (
   invocation  TEXT NOT NULL,
   store       TEXT,
@@ -38,6 +40,14 @@ CREATE TABLE egress (
   connections INTEGER NOT NULL,
   UNIQUE (invocation, store, host, address, port)
 ) STRICT;
+
+CREATE TABLE head (
+  size     INTEGER NOT NULL,
+  keyid    TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  envelope TEXT NOT NULL,
+  PRIMARY KEY (size, keyid)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE inventory (
   source             INTEGER PRIMARY KEY REFERENCES store (id),
@@ -62,6 +72,24 @@ CREATE TABLE ledger (
   created_at  INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE log (
+  first  INTEGER PRIMARY KEY,            -- the number of its first leaf, from 0
+  leaves INTEGER NOT NULL,
+  texts  BLOB NOT NULL                   -- the leaves, each with an end of line, as one frame of Zstandard (RFC 8878)
+) STRICT;
+
+CREATE TABLE log_said (
+  subject TEXT PRIMARY KEY,
+  digest  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log_tree (
+  id       INTEGER PRIMARY KEY CHECK (id = 1),
+  size     INTEGER NOT NULL,
+  frontier BLOB NOT NULL,
+  salt     BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL) STRICT;
 
 CREATE TABLE object (
@@ -80,7 +108,7 @@ CREATE TABLE object (
   tombstone       TEXT,                  -- canonical JSON: marker's revision, where the old bytes are kept, hold's end
   reason          TEXT,                  -- why a person is needed
   integrity       INTEGER NOT NULL DEFAULT 0 CHECK (integrity IN (0, 1)),
-  updated_at      INTEGER NOT NULL, composite TEXT, purge TEXT,
+  updated_at      INTEGER NOT NULL, composite TEXT, purge TEXT, verified TEXT, leaf INTEGER, unlogged INTEGER NOT NULL DEFAULT 1 CHECK (unlogged IN (0, 1)),
   UNIQUE (source, key)
 ) STRICT;
 
@@ -149,6 +177,13 @@ CREATE TABLE tally (
   PRIMARY KEY (partition, state)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE testimony (
+  id   INTEGER PRIMARY KEY,
+  at   INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('scan', 'audit')),
+  text TEXT NOT NULL                     -- JSON
+) STRICT;
+
 CREATE TABLE upload (
   object    INTEGER PRIMARY KEY REFERENCES object (id) ON DELETE CASCADE,
   upload    TEXT,                        -- the server's id; null from before it was asked for until its answer is here
@@ -193,6 +228,22 @@ BEGIN
   SELECT RAISE(ABORT, 'the access record is only added to');
 END;
 
+CREATE TRIGGER log_is_added_to_at_its_end BEFORE INSERT ON log
+WHEN NEW.first <> (SELECT coalesce(max(first + leaves), 0) FROM log)
+BEGIN
+  SELECT RAISE(ABORT, 'the log is only added to');
+END;
+
+CREATE TRIGGER log_is_not_changed BEFORE UPDATE ON log
+BEGIN
+  SELECT RAISE(ABORT, 'the log is only added to');
+END;
+
+CREATE TRIGGER log_is_not_removed BEFORE DELETE ON log
+BEGIN
+  SELECT RAISE(ABORT, 'the log is only added to');
+END;
+
 CREATE TRIGGER object_added AFTER INSERT ON object BEGIN
   INSERT INTO tally VALUES (new.partition, new.state, 1, new.size)
     ON CONFLICT DO UPDATE SET objects = objects + 1, bytes = bytes + excluded.bytes;
@@ -208,4 +259,21 @@ CREATE TRIGGER object_moved AFTER UPDATE OF state, size, partition ON object BEG
   UPDATE tally SET objects = objects - 1, bytes = bytes - old.size WHERE partition = old.partition AND state = old.state;
   INSERT INTO tally VALUES (new.partition, new.state, 1, new.size)
     ON CONFLICT DO UPDATE SET objects = objects + 1, bytes = bytes + excluded.bytes;
+END;
+
+CREATE INDEX object_unlogged ON object (id) WHERE unlogged = 1 AND state <> 'planned';
+
+CREATE TRIGGER object_with_leaf_dropped AFTER DELETE ON object WHEN old.leaf IS NOT NULL
+BEGIN
+  INSERT INTO dropped VALUES (old.leaf);
+END;
+
+CREATE TRIGGER testimony_is_not_changed BEFORE UPDATE ON testimony
+BEGIN
+  SELECT RAISE(ABORT, 'testimony is only added to');
+END;
+
+CREATE TRIGGER testimony_is_not_removed BEFORE DELETE ON testimony
+BEGIN
+  SELECT RAISE(ABORT, 'testimony is only added to');
 END;

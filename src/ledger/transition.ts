@@ -38,6 +38,7 @@ export class Transition {
       intent: json(change.intent),
       tombstone: json(change.tombstone),
       purge: json(change.purge),
+      verified: json(change.verified),
       setReason: change.reason === undefined ? 0 : 1,
       reason: change.reason ?? null,
       integrity: change.integrity === undefined ? null : Number(change.integrity),
@@ -61,6 +62,8 @@ const UPDATE = `
     purge = coalesce(:purge, purge),
     reason = CASE WHEN :setReason THEN :reason ELSE reason END,
     integrity = coalesce(:integrity, integrity),
+    verified = CASE WHEN :to = 'copied' THEN NULL ELSE coalesce(:verified, verified) END,
+    unlogged = 1,
     updated_at = :now
   WHERE id = :id AND state = :from`;
 

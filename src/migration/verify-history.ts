@@ -27,7 +27,8 @@ export async function verifyHistory(context: StepContext, row: ObjectRow, prove:
     );
     if (outcome.to !== 'verified') return told(outcome, record, records.length);
   }
-  return { to: 'verified', change: { reason: null, integrity: false } };
+  const verified = { at: context.clock.now(), how: context.plan.verify };
+  return { to: 'verified', change: { verified, reason: null, integrity: false } };
 }
 
 function difference(there: readonly { readonly version: string }[], records: readonly VersionRecord[]): string {

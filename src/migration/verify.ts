@@ -58,7 +58,9 @@ async function verified(context: StepContext, row: ObjectRow, head: ObjectHead):
     refusedDifference(context, row, head.attributes) ??
     unencrypted(context, row, head) ??
     (await hiddenFromListings(context, row));
-  return refused ?? { to: 'verified', change: { centreRevision: head.revision, reason: null, integrity: false } };
+  if (refused !== undefined) return refused;
+  const verified = { at: context.clock.now(), how: context.plan.verify };
+  return { to: 'verified', change: { centreRevision: head.revision, verified, reason: null, integrity: false } };
 }
 
 /** Where the plan requires encryption: what is against the object, if anything. */
