@@ -30,6 +30,19 @@ export interface AccessRecord extends Access {
   readonly outcome: string | undefined;
 }
 
+/** A call's beginning or its end. */
+export interface AccessRow {
+  readonly id: number;
+  /** Which call it is of, from 1. */
+  readonly number: number;
+  readonly invocation: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly began?: Access;
+  /** How it ended. */
+  readonly ended?: string;
+}
+
 const RECORDS = `
   SELECT b.id, b.invocation, b.command, b.operator, b.host, b.jurisdiction, b.partitions, b.version,
          b.at AS began_at, e.at AS ended_at, e.outcome
@@ -80,6 +93,26 @@ export class AccessBook {
     });
   }
 
+  /** Single rows after one, in their order; calls are counted from 1. */
+  *rows(after: number): Generator<AccessRow> {
+    const rows = this.#db
+      .prepare(`
+        SELECT *, (SELECT count(*) FROM access b WHERE b.event = 'begin' AND b.id <=
+          (SELECT id FROM access c WHERE c.event = 'begin' AND c.invocation = access.invocation)) AS number
+        FROM access WHERE id > ? ORDER BY id`)
+      .all(after);
+    for (const row of rows) {
+      const ends = row['event'] === 'end';
+      yield {
+        id: Number(row['id']),
+        number: Number(row['number']),
+        invocation: String(row['invocation']),
+        at: Number(row['at']),
+        ...(ends ? { ended: String(row['outcome']) } : { began: accessOf(row) }),
+      };
+    }
+  }
+
   /** The newest, in the order in which they began. */
   last(count: number): readonly AccessRecord[] {
     const rows = this.#db.prepare(`${RECORDS} ORDER BY b.id DESC LIMIT ?`).all(count);
@@ -124,15 +157,21 @@ export function openAccessLog(stateDir: string, clock: Clock = systemClock): Acc
   }
 }
 
-function accessRecord(row: Record<string, unknown>): AccessRecord {
+function accessOf(row: Record<string, unknown>): Access {
   return {
-    invocation: String(row['invocation']),
     command: String(row['command']),
     operator: String(row['operator']),
     host: String(row['host']),
     jurisdiction: row['jurisdiction'] === null ? undefined : String(row['jurisdiction']),
     partitions: JSON.parse(String(row['partitions'])) as string[],
     version: String(row['version']),
+  };
+}
+
+function accessRecord(row: Record<string, unknown>): AccessRecord {
+  return {
+    invocation: String(row['invocation']),
+    ...accessOf(row),
     beganAt: Number(row['began_at']),
     endedAt: row['ended_at'] === null ? undefined : Number(row['ended_at']),
     outcome: row['outcome'] === null ? undefined : String(row['outcome']),

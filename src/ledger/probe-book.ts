@@ -2,6 +2,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../base/clock.ts';
 import type { Writer } from './writer.ts';
 
+export interface ProbeRecord {
+  readonly store: string;
+  readonly capability: string;
+  readonly result: 'yes' | 'no' | 'unknown';
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** What stores were shown to do or not to do, with the date. */
 export class ProbeBook {
   readonly #db: DatabaseSync;
@@ -34,6 +42,21 @@ export class ProbeBook {
   /** That a try could not tell. What an earlier one has shown stays. */
   recordUnknown(store: string, capability: string): void {
     this.#write(store, capability, 'unknown', "UPDATE SET probed_at = excluded.probed_at WHERE result = 'unknown'");
+  }
+
+  /** All that was tried, by store and capability. */
+  all(): ProbeRecord[] {
+    return this.#db
+      .prepare(
+        'SELECT probe.*, store.name AS store_name FROM probe JOIN store ON store.id = probe.store ORDER BY store.id, capability',
+      )
+      .all()
+      .map((row) => ({
+        store: String(row['store_name']),
+        capability: String(row['capability']),
+        result: row['result'] === 'yes' ? 'yes' : row['result'] === 'no' ? 'no' : 'unknown',
+        at: Number(row['probed_at']),
+      }));
   }
 
   #write(store: string, capability: string, result: string, onConflict: string): void {

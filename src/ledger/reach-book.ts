@@ -42,6 +42,16 @@ export class ReachBook {
     return row === undefined ? [] : this.of(String(row['invocation']));
   }
 
+  /** By call, which are counted from 1. */
+  all(): { readonly number: number; readonly reached: readonly Reached[] }[] {
+    return this.#db
+      .prepare(`
+        SELECT invocation, (SELECT count(*) FROM access b WHERE b.event = 'begin' AND b.id <= access.id) AS number
+        FROM access WHERE event = 'begin' AND invocation IN (SELECT invocation FROM egress) ORDER BY id`)
+      .all()
+      .map((row) => ({ number: Number(row['number']), reached: this.of(String(row['invocation'])) }));
+  }
+
   of(invocation: string): Reached[] {
     const rows = this.#db
       .prepare('SELECT * FROM egress WHERE invocation = ? ORDER BY store, host, address, port')

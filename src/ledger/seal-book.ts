@@ -54,6 +54,38 @@ export class SealBook {
       .map((row) => ({ text: String(row['envelope']), approver: String(row['approver']) }));
   }
 
+  /** Sealed plans, in the order in which they were recorded last. */
+  all(): KnownSeal[] {
+    return this.#db
+      .prepare('SELECT * FROM seal ORDER BY recorded_at, rowid')
+      .all()
+      .map((row) => ({
+        digest: String(row['digest']),
+        text: String(row['sealed']),
+        compared: row['compared_at'] !== null,
+      }));
+  }
+
+  /** Everything that counted for anything, in its order. Times in milliseconds since 1970. */
+  counted(): {
+    readonly digest: string;
+    readonly what: string;
+    readonly seal: string;
+    readonly envelope: string;
+    readonly at: number;
+  }[] {
+    return this.#db
+      .prepare('SELECT * FROM approval ORDER BY at, digest, what')
+      .all()
+      .map((row) => ({
+        digest: String(row['digest']),
+        what: String(row['what']),
+        seal: String(row['seal']),
+        envelope: String(row['envelope']),
+        at: Number(row['at']),
+      }));
+  }
+
   recordApproval(
     seal: string,
     what: string,

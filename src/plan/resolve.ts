@@ -39,6 +39,7 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     approvers: (document.approvers ?? []).map((approver) => approverOf(approver, folder)),
     revoked: document.revoked ?? [],
     drift: { objects: document.drift?.objects ?? 0, bytes: parsed(parseSize(document.drift?.bytes ?? '0')) },
+    saltFile: document.evidence?.saltFile === undefined ? undefined : resolve(folder, document.evidence.saltFile),
     stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, storeOf(name, store, folder)])),
     partitions: partitions.map(({ name, from, to, select, versions, encryption, accept: own = [], ...rest }) => ({
       name,

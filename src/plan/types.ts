@@ -28,6 +28,8 @@ export interface Plan {
   readonly revoked: readonly string[];
   /** By how much the sources may differ from what was sealed. */
   readonly drift: { readonly objects: number; readonly bytes: number };
+  /** Absolute path of the file with the secret that keys are hashed with in the evidence. */
+  readonly saltFile?: string | undefined;
   readonly stores: Readonly<Record<string, StoreSpec>>;
   readonly partitions: readonly PartitionSpec[];
   readonly exclude: readonly ExcludeSpec[];

@@ -3,7 +3,7 @@ import { mapping, named, oneOf } from './parts.ts';
 import { residencySchema, runnerSchema } from './places.ts';
 import { excludeSchema, partitionsSchema } from './routing.ts';
 import { storesSchema } from './stores.ts';
-import { approversSchema, driftSchema, revokedSchema } from './trust.ts';
+import { approversSchema, driftSchema, evidenceSchema, revokedSchema } from './trust.ts';
 import { acceptSchema, limitsSchema, objectLockSchema, storageClassSchema, tombstoneSchema } from './work.ts';
 
 /** The whole document, after expansion. Fields of an area are in the file of that area. */
@@ -32,6 +32,7 @@ export const planSchema = mapping(
     approvers: approversSchema.optional(),
     revoked: revokedSchema.optional(),
     drift: driftSchema.optional(),
+    evidence: evidenceSchema.optional(),
     finish: oneOf(['copied', 'verified', 'tombstoned'], 'How far a run takes every object.').default('verified'),
     tombstone: tombstoneSchema.prefault({}),
     limits: limitsSchema.prefault({}),

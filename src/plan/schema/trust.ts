@@ -60,6 +60,23 @@ export const driftSchema = mapping(
   'How much the sources may have changed since a plan was sealed; more makes it stale.',
 );
 
+/** A secret itself, pasted in place of the file's name. */
+const SECRET = /^([A-Za-z0-9+/_-]{43}=|[0-9a-fA-F]{64})$/;
+
+export const evidenceSchema = mapping(
+  {
+    saltFile: text(
+      'the path of a file',
+      'A file that holds the secret that keys are hashed with in the evidence: 32 bytes as 64 hex digits; relative to the plan file. Left out, ferry makes one and keeps it in its ledger.',
+      {
+        test: (value) => value !== '' && !SECRET.test(value),
+        error: 'a secret itself cannot stand in a plan; write it to a file of mode 0600 and name that',
+      },
+    ).optional(),
+  },
+  'How evidence is made.',
+);
+
 const HOST = /^\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/;
 const CIDR = /^[0-9A-Fa-f:.]+\/\d{1,3}$/;
 
