@@ -75,9 +75,13 @@ export class Frontier {
   }
 
   root(): Buffer {
-    let root: Buffer | undefined;
-    for (const node of this.#roots) if (node !== undefined) root = root === undefined ? node : nodeHash(node, root);
-    return root ?? EMPTY_ROOT;
+    const [last, ...wholes] = this.wholes();
+    return last === undefined ? EMPTY_ROOT : wholes.reduce((right, left) => nodeHash(left, right), last);
+  }
+
+  /** The roots of its whole subtrees, the smallest, which is the last, first. */
+  wholes(): Buffer[] {
+    return this.#roots.filter((root) => root !== undefined);
   }
 
   /** The roots of whole subtrees, the smallest first, without gaps; `of` reads it. */
