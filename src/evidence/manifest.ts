@@ -14,8 +14,6 @@ export const FILES = {
   key: 'key.pem',
   plan: 'plan.json',
   summary: 'SUMMARY.md',
-  /** Keys in plain with their salts; only where that was asked for. */
-  keys: 'keys.ndjson.zst',
   /** An answer of a time stamping authority (RFC 3161) over `head.json`; the only file that may come later. */
   timestamp: 'head.json.tsr',
 } as const;
@@ -85,6 +83,11 @@ export function rootOf(segments: readonly Pick<Segment, 'leaves' | 'root'>[]): B
 
 function foldRight(tree: Frontier, last: Buffer): Buffer {
   return tree.wholes().reduce((right, left) => nodeHash(left, right), last);
+}
+
+/** Keys in plain with their salts, in files of as many lines as a segment has; only where that was asked for. */
+export function keysName(index: number): string {
+  return `keys/${String(index).padStart(6, '0')}.ndjson.zst`;
 }
 
 export function segmentName(index: number, kind: 'lines' | 'hashes'): string {

@@ -135,6 +135,18 @@ export class LogBook {
     }
   }
 
+  /** The leaves from `start` to before `end`, without ends of lines. */
+  lines(start: number, end: number): Buffer[] {
+    const found: Buffer[] = [];
+    const rows = this.#db.prepare('SELECT * FROM log WHERE first < ? AND first + leaves > ? ORDER BY first');
+    for (const row of rows.iterate(end, start)) {
+      const first = Number(row['first']);
+      const all = linesOf(zstdDecompressSync(row['texts'] as Uint8Array));
+      found.push(...all.slice(Math.max(0, start - first), end - first));
+    }
+    return found;
+  }
+
   /** The digest of what was said last of a subject. */
   said(subject: string): string | undefined {
     const row = this.#db.prepare('SELECT digest FROM log_said WHERE subject = ?').get(subject);
@@ -163,6 +175,28 @@ export class LogBook {
   leafOf(object: number): number | undefined {
     const leaf = this.#db.prepare('SELECT leaf FROM object WHERE id = ?').get(object)?.['leaf'];
     return leaf === null || leaf === undefined ? undefined : Number(leaf);
+  }
+
+  /** All objects that have a leaf, in the order of their newest ones. */
+  *keys(): Generator<{
+    readonly leaf: number;
+    readonly object: number;
+    readonly source: string;
+    readonly key: string;
+  }> {
+    const rows = this.#db
+      .prepare(`
+        SELECT leaf, object.id, store.name AS source, key FROM object JOIN store ON store.id = object.source
+        WHERE leaf IS NOT NULL ORDER BY leaf`)
+      .iterate();
+    for (const row of rows) {
+      yield {
+        leaf: Number(row['leaf']),
+        object: Number(row['id']),
+        source: String(row['source']),
+        key: String(row['key']),
+      };
+    }
   }
 
   heads(): SignedHead[] {
@@ -208,4 +242,15 @@ export class LogBook {
     const row = this.#db.prepare('SELECT size, frontier FROM log_tree').get();
     return row === undefined ? new Frontier() : Frontier.of(Number(row['size']), row['frontier'] as Uint8Array);
   }
+}
+
+/** Lines without their ends. */
+export function linesOf(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  let start = 0;
+  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
+    lines.push(bytes.subarray(start, end));
+    start = end + 1;
+  }
+  return lines;
 }

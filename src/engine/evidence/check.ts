@@ -1,0 +1,242 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { canonicalJson, type Json } from '../../base/canonical.ts';
+import { type Ed25519PublicKey, parsePublicKey } from '../../base/ed25519.ts';
+import { FerryError, messageOf } from '../../base/errors.ts';
+import { extendsTree, leafHash } from '../../base/merkle.ts';
+import { type Head, readHead } from '../../evidence/head.ts';
+import { readLeaf } from '../../evidence/leaf.ts';
+import { type BundleFile, FILES, type Manifest, readManifest, rootOf, type Segment } from '../../evidence/manifest.ts';
+import { treeOf } from '../../evidence/tree-index.ts';
+import { linesOf } from '../../ledger/log-book.ts';
+import { type Counted, Rules } from './rules.ts';
+import { checkTimestamp } from './timestamp.ts';
+
+export interface CheckWork {
+  readonly folder: string;
+  /** From whoever signed it, not from the bundle. */
+  readonly key: Ed25519PublicKey;
+  /** Only these segments, by number: their leaves are checked to be those of the tree, but rules over all leaves cannot be. */
+  readonly segments?: ReadonlySet<number> | undefined;
+}
+
+export interface CheckedBundle {
+  readonly head: Head;
+  readonly segments: number;
+  /** Leaves that were read. */
+  readonly leaves: number;
+  readonly earlierHeads: number;
+  /** When a time stamping authority says it saw the head; its own signature is not checked here. */
+  readonly stampedAt: string | undefined;
+  /** `undefined` where only some segments were checked. */
+  readonly counted: Counted | undefined;
+}
+
+/** Longest that a segment's leaves may be together, in bytes: more is not decompressed. */
+const LONGEST = 512 * 1024 * 1024;
+/** Of each other file that is read whole. */
+const LONGEST_FILE = 64 * 1024 * 1024;
+
+/**
+ * Checks a bundle: signatures, the digest of every file, every leaf's place in the tree, and the rules over all leaves. No network, no
+ * ledger; one segment is in memory at a time.
+ *
+ * @throws FerryError `integrity` that names the first thing that is wrong; `usage` where the folder is no bundle.
+ */
+export async function checkBundle(work: CheckWork): Promise<CheckedBundle> {
+  const { folder, key, segments: wanted } = work;
+  const present = filesOf(folder);
+  if (!present.has(FILES.head) && !present.has(FILES.manifest)) throw noBundle(folder);
+  const headText = readText(folder, FILES.head);
+  const head = wrong(FILES.head, () => readHead(headText, [key]));
+  const manifest = wrong(FILES.manifest, () => readManifest(readText(folder, FILES.manifest), [key]));
+  checkTree(head, manifest);
+  if (wanted === undefined) await checkFiles(folder, present, manifest);
+  else requireNumbers(wanted, manifest);
+  const rules = wanted === undefined ? new Rules(head) : undefined;
+  let leaves = 0;
+  for (const [i, segment] of manifest.segments.entries()) {
+    if (wanted?.has(i) === false) continue;
+    checkSegment(folder, segment, rules);
+    leaves += segment.leaves;
+  }
+  const counted = rules && wrong('all leaves together', () => rules.end());
+  const earlier = wanted === undefined ? checkHeads(folder, head, key) : 0;
+  if (wanted === undefined) checkCopies(folder, key, head);
+  const stampedAt = present.has(FILES.timestamp)
+    ? wrong(FILES.timestamp, () => checkTimestamp(readFileSync(join(folder, FILES.timestamp)), Buffer.from(headText)))
+    : undefined;
+  return { head, segments: manifest.segments.length, leaves, earlierHeads: earlier, stampedAt, counted };
+}
+
+function checkTree(head: Head, { segments }: Manifest): void {
+  const leaves = segments.reduce((sum, segment) => sum + segment.leaves, 0);
+  if (leaves !== head.size) throw fault(FILES.manifest, `its segments have ${leaves} leaves, the head ${head.size}`);
+  if (rootOf(segments).toString('hex') !== head.root)
+    throw fault(FILES.manifest, 'the roots of its segments are not those of the tree that the head signs');
+}
+
+/** Every file that the manifest names is there and as it says, and nothing else is. */
+async function checkFiles(folder: string, present: ReadonlySet<string>, { files, segments }: Manifest): Promise<void> {
+  const all = new Map(files.map((file) => [file.name, file]));
+  const parts = segments.flatMap(({ lines, hashes }) => [lines, hashes]);
+  for (const { name } of [...files, ...parts]) if (!present.has(name)) throw fault(name, 'the file is missing');
+  const known = new Set([FILES.manifest, FILES.timestamp, ...all.keys(), ...parts.map(({ name }) => name)]);
+  for (const name of present) if (!known.has(name)) throw fault(name, 'the manifest knows no such file');
+  for (const name of [FILES.head, FILES.heads, FILES.key, FILES.plan, FILES.summary])
+    if (!all.has(name)) throw fault(FILES.manifest, `it does not name ${name}`);
+  for (const file of files) await checkFile(folder, file);
+}
+
+async function checkFile(folder: string, { name, bytes, sha256 }: BundleFile): Promise<void> {
+  const path = join(folder, name);
+  const { size } = statSync(path);
+  if (size !== bytes) throw fault(name, `it has ${size} bytes, and had ${bytes} when it was signed`);
+  const digest = createHash('sha256');
+  for await (const chunk of createReadStream(path)) digest.update(chunk as Buffer);
+  if (digest.digest('hex') !== sha256) throw fault(name, 'its bytes are not those that were signed');
+}
+
+function checkSegment(folder: string, segment: Segment, rules: Rules | undefined): void {
+  const hashes = readExactly(folder, segment.hashes);
+  const digests: Buffer[] = [];
+  for (let at = 0; at < hashes.byteLength; at += 32) digests.push(hashes.subarray(at, at + 32));
+  if (digests.length !== segment.leaves || treeOf(digests).toString('hex') !== segment.root)
+    throw fault(segment.hashes.name, 'the hashes are not those of the tree that the head signs');
+  const { lines, intact } = readLines(folder, segment);
+  for (const [i, digest] of digests.entries()) {
+    const line = lines[i];
+    const at = segment.first + i;
+    if (line === undefined) throw wrongLeaf(at, segment, i, 'it is missing');
+    if (!leafHash(line).equals(digest)) throw wrongLeaf(at, segment, i, 'it is not the one that is in the tree');
+    if (rules === undefined) continue;
+    try {
+      rules.take(readLeaf(textOf(line)), digest);
+    } catch (error) {
+      throw wrongLeaf(at, segment, i, messageOf(error));
+    }
+  }
+  if (lines.length > digests.length)
+    throw wrongLeaf(segment.first + digests.length, segment, digests.length, 'the tree has no such leaf');
+  if (!intact) throw fault(segment.lines.name, 'its leaves are whole, but its bytes are not those that were signed');
+}
+
+/** What of the leaves can be read, also where the file was changed, so that the first wrong one can be named. */
+function readLines(folder: string, { lines: file, first }: Segment): { lines: Buffer[]; intact: boolean } {
+  const bytes = readFileSync(join(folder, file.name));
+  const intact = bytes.byteLength === file.bytes && createHash('sha256').update(bytes).digest('hex') === file.sha256;
+  let text: Buffer;
+  try {
+    text = zstdDecompressSync(bytes, { maxOutputLength: LONGEST });
+  } catch {
+    throw fault(file.name, `it cannot be decompressed: leaves from ${first} on cannot be read`);
+  }
+  if (text.at(-1) !== 10) throw fault(file.name, 'its last leaf has no end');
+  return { lines: linesOf(text), intact };
+}
+
+function readExactly(folder: string, { name, bytes, sha256 }: BundleFile): Buffer {
+  const path = join(folder, name);
+  if (statSync(path, { throwIfNoEntry: false })?.size !== bytes)
+    throw fault(name, `it is missing, or has not the ${bytes} bytes that it had when it was signed`);
+  const read = readFileSync(path);
+  if (createHash('sha256').update(read).digest('hex') !== sha256)
+    throw fault(name, 'its bytes are not those that were signed');
+  return read;
+}
+
+/** All other bytes than ASCII are those of names that JSON has as they are; `readLeaf` compares them with what they stand for. */
+function textOf(line: Buffer): string {
+  const text = line.toString('utf8');
+  if (text.includes('�')) throw new Error('it is not UTF-8');
+  return text;
+}
+
+/** Earlier heads: signed by the same key, and what they signed is what this log begins with. */
+function checkHeads(folder: string, head: Head, key: Ed25519PublicKey): number {
+  const lines = readText(folder, FILES.heads).split('\n').slice(0, -1);
+  let last = -1;
+  for (const [i, line] of lines.entries()) {
+    wrong(`${FILES.heads}, line ${i + 1}`, () => {
+      const value = JSON.parse(line) as { consistency: string[]; envelope: string };
+      if (canonicalJson(value as unknown as Json) !== line) throw new Error('it is not canonical JSON');
+      const earlier = readHead(value.envelope, [key]);
+      if (earlier.size < last) throw new Error('earlier heads are out of order');
+      last = earlier.size;
+      const proof = value.consistency.map((node) => Buffer.from(node, 'hex'));
+      const tree = (one: Head) => ({ root: Buffer.from(one.root, 'hex'), size: one.size });
+      if (earlier.ledger !== head.ledger || !extendsTree(tree(earlier), tree(head), proof))
+        throw new Error('this log does not begin with what that head signed');
+    });
+  }
+  return lines.length;
+}
+
+/** What stands in the bundle a second time, for people. */
+function checkCopies(folder: string, key: Ed25519PublicKey, head: Head): void {
+  wrong(FILES.key, () => {
+    if (parsePublicKey(readText(folder, FILES.key)).id !== key.id) throw new Error('it is not the key that was given');
+  });
+  wrong(FILES.plan, () => {
+    const digest = createHash('sha256').update(readText(folder, FILES.plan)).digest('hex');
+    if (`sha256:${digest}` !== head.plan.digest) throw new Error('it is not the plan of the head');
+  });
+}
+
+function requireNumbers(wanted: ReadonlySet<number>, { segments }: Manifest): void {
+  for (const number of wanted) {
+    if (segments[number] !== undefined) continue;
+    const hint = `they are numbered from 0 to ${segments.length - 1}`;
+    throw new FerryError({ fault: 'usage', op: 'check', subject: `segment ${number}`, why: 'there is no such', hint });
+  }
+}
+
+function filesOf(folder: string): ReadonlySet<string> {
+  try {
+    const all = readdirSync(folder, { withFileTypes: true, recursive: true });
+    const root = folder.replace(/\/+$/, '');
+    return new Set(
+      all
+        .filter((entry) => !entry.isDirectory())
+        .map(({ parentPath, name }) => join(parentPath, name).slice(join(root).length + 1)),
+    );
+  } catch {
+    throw noBundle(folder);
+  }
+}
+
+function readText(folder: string, name: string): string {
+  const path = join(folder, name);
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw fault(name, 'the file is missing');
+  if (size > LONGEST_FILE) throw fault(name, `it is longer than ${LONGEST_FILE} bytes`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
+  } catch {
+    throw fault(name, 'it is not UTF-8 text');
+  }
+}
+
+function wrong<T>(where: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof FerryError ? error : fault(where, messageOf(error), error);
+  }
+}
+
+function wrongLeaf(leaf: number, { lines }: Segment, line: number, why: string): FerryError {
+  return fault(`leaf ${leaf} (${lines.name}, line ${line + 1})`, why);
+}
+
+function fault(subject: string, why: string, cause?: unknown): FerryError {
+  const hint = 'do not rely on this bundle; ask whoever gave it to you';
+  return new FerryError({ fault: 'integrity', op: 'check the evidence', subject, why, hint, cause });
+}
+
+function noBundle(folder: string): FerryError {
+  const why = 'there is no bundle: neither head.json nor manifest.json';
+  return new FerryError({ fault: 'usage', op: 'check the evidence', subject: folder, why, hint: 'name its folder' });
+}

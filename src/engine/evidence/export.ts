@@ -1,0 +1,224 @@
+import { createHash, createPublicKey, hash } from 'node:crypto';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import { canonicalJson, type Json } from '../../base/canonical.ts';
+import type { Clock } from '../../base/clock.ts';
+import { sha256Hex } from '../../base/digest.ts';
+import type { Signer } from '../../base/ed25519.ts';
+import { FerryError } from '../../base/errors.ts';
+import { consistencyProof, leafHash } from '../../base/merkle.ts';
+import { type Head, signHead } from '../../evidence/head.ts';
+import {
+  type BundleFile,
+  FILES,
+  keysName,
+  SEGMENT,
+  type Segment,
+  segmentName,
+  signManifest,
+} from '../../evidence/manifest.ts';
+import { saltOf } from '../../evidence/object-leaf.ts';
+import { TreeIndex, treeOf } from '../../evidence/tree-index.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import { linesOf } from '../../ledger/log-book.ts';
+import type { Plan } from '../../plan/types.ts';
+import { summaryText } from './summary.ts';
+
+export interface ExportWork {
+  readonly plan: Plan;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly signer: Signer;
+  /** Of ferry. */
+  readonly version: string;
+  /** A folder that is empty or not there. */
+  readonly folder: string;
+  /** Writes a file of the bundle; on disk when it returns. */
+  readonly write: (file: string, bytes: Uint8Array | string) => void;
+  /** Whether the objects' keys go along in plain, with their salts. */
+  readonly plainKeys?: boolean;
+  /** Numbers of the segments whose files are written; all where left out. */
+  readonly segments?: ReadonlySet<number> | undefined;
+}
+
+export interface Exported {
+  readonly head: Head;
+  readonly segments: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** SubjectPublicKeyInfo of Ed25519 before the key's 32 bytes (RFC 8410, section 4). */
+const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
+
+/**
+ * Writes the log, as it is, as a bundle: segment by segment, so that memory does not grow with the log. The head comes last but for the
+ * manifest, so that a folder without one is no bundle.
+ */
+export async function exportBundle(work: ExportWork): Promise<Exported> {
+  const { ledger, signer, folder, write } = work;
+  refuseFull(folder);
+  mkdirSync(join(folder, 'segments'), { recursive: true, mode: 0o700 });
+  const { segments, index, objects } = writeSegments(work);
+  const head = headOf(work, index, objects);
+  const envelope = await keptHead(work, head);
+  const files: BundleFile[] = [];
+  const add = (name: string, bytes: Uint8Array | string): void => {
+    write(join(folder, name), bytes);
+    files.push(fileOf(name, bytes));
+  };
+  add(FILES.heads, earlierHeads(ledger, signer, index));
+  add(FILES.key, pemOf(signer));
+  add(FILES.plan, canonicalJson(work.plan.document as Json));
+  add(FILES.summary, summaryText(ledger, head));
+  if (work.plainKeys === true) {
+    mkdirSync(join(folder, 'keys'), { mode: 0o700 });
+    for (const [i, bytes] of openings(ledger)) add(keysName(i), bytes);
+  }
+  write(join(folder, FILES.head), envelope);
+  files.push(fileOf(FILES.head, envelope));
+  files.sort((a, b) => (a.name < b.name ? -1 : 1));
+  write(join(folder, FILES.manifest), await signManifest({ files, segments }, signer));
+  const parts = segments.flatMap(({ lines, hashes }) => [lines, hashes]);
+  const bytes = [...files, ...parts].reduce((sum, file) => sum + file.bytes, 0);
+  return { head, segments: segments.length, files: files.length + parts.length + 1, bytes };
+}
+
+function refuseFull(folder: string): void {
+  let there: string[] = [];
+  try {
+    there = readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw notAFolder(folder, 'it cannot be read as a folder');
+  }
+  if (there.length > 0) throw notAFolder(folder, 'it is not empty, and nothing is overwritten');
+}
+
+function notAFolder(folder: string, why: string): FerryError {
+  return new FerryError({ fault: 'usage', op: 'export evidence to', subject: folder, why, hint: 'name another --out' });
+}
+
+function writeSegments({ ledger, folder, write, segments: wanted }: ExportWork) {
+  const index = new TreeIndex((start, end) => ledger.log.lines(start, end));
+  const objects = { digest: createHash('sha256'), leaves: 0 };
+  const segments: Segment[] = [];
+  let lines: Buffer[] = [];
+  let hashes: Buffer[] = [];
+  const end = (): void => {
+    const at = segments.length;
+    const texts = zstdCompressSync(Buffer.concat(lines.flatMap((line) => [line, NEWLINE])));
+    const digests = Buffer.concat(hashes);
+    const names = { lines: segmentName(at, 'lines'), hashes: segmentName(at, 'hashes') };
+    if (wanted === undefined || wanted.has(at)) {
+      write(join(folder, names.lines), texts);
+      write(join(folder, names.hashes), digests);
+    }
+    segments.push({
+      first: at * SEGMENT,
+      hashes: fileOf(names.hashes, digests),
+      leaves: lines.length,
+      lines: fileOf(names.lines, texts),
+      root: treeOf(hashes).toString('hex'),
+    });
+    lines = [];
+    hashes = [];
+  };
+  for (const batch of ledger.log.batches()) {
+    for (const line of linesOf(batch.lines)) {
+      const digest = leafHash(line);
+      index.push(digest);
+      if (isObject(line)) {
+        objects.digest.update(digest);
+        objects.leaves += 1;
+      }
+      lines.push(line);
+      hashes.push(digest);
+      if (lines.length === SEGMENT) end();
+    }
+  }
+  if (lines.length > 0) end();
+  return { segments, index, objects: { digest: objects.digest.digest('hex'), leaves: objects.leaves } };
+}
+
+const NEWLINE = Buffer.from('\n');
+const OBJECT = Buffer.from(',"type":"object"');
+
+/** No other leaf holds this outside of a string, where the quotes would be escaped. */
+export function isObject(line: Buffer): boolean {
+  return line.includes(OBJECT);
+}
+
+function headOf({ plan, ledger, clock, version }: ExportWork, index: TreeIndex, objects: Head['objects']): Head {
+  const root = ledger.log.root().toString('hex');
+  if (index.subtree(0, index.size).toString('hex') !== root) {
+    throw new FerryError({
+      fault: 'integrity',
+      op: 'export evidence of',
+      subject: `plan ${plan.name}`,
+      why: 'the leaves in the ledger are not those of its tree: the log was changed from outside',
+      hint: 'keep the state directory as it is, and look who wrote to it',
+    });
+  }
+  return {
+    at: new Date(clock.now()).toISOString(),
+    ledger: ledger.uuid,
+    objects,
+    plan: { digest: plan.digest, name: plan.name },
+    root,
+    size: index.size,
+    tool: { name: 'ferry', version },
+  };
+}
+
+/** A log that has not grown has the head that was signed before, so that a time stamp over it stays good. */
+async function keptHead({ ledger, signer }: ExportWork, head: Head): Promise<string> {
+  const before = ledger.log.heads().find(({ size, keyid }) => size === head.size && keyid === signer.key.id);
+  if (before !== undefined) {
+    Object.assign(head, headIn(before.envelope));
+    return before.envelope;
+  }
+  const envelope = await signHead(head, signer);
+  ledger.log.signed({ size: head.size, keyid: signer.key.id, at: Date.parse(head.at), envelope });
+  return envelope;
+}
+
+function headIn(envelope: string): Head {
+  const { payload } = JSON.parse(envelope) as { payload: string };
+  return (JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as { predicate: Head }).predicate;
+}
+
+/** One line for each earlier head of this key: canonical JSON, with the proof that this log begins with it. */
+function earlierHeads(ledger: Ledger, signer: Signer, index: TreeIndex): string {
+  const earlier = ledger.log.heads().filter(({ size, keyid }) => size < index.size && keyid === signer.key.id);
+  return earlier
+    .map(({ size, envelope }) => {
+      const proof = consistencyProof(size, index.size, index.subtree).map((node) => node.toString('hex'));
+      return `${canonicalJson({ consistency: proof, envelope })}\n`;
+    })
+    .join('');
+}
+
+function* openings(ledger: Ledger): Generator<readonly [number, Buffer]> {
+  const secret = ledger.log.salt();
+  let lines: string[] = [];
+  let file = 0;
+  for (const { leaf, source, key } of ledger.log.keys()) {
+    const salt = saltOf(secret, source, key).toString('hex');
+    lines.push(`${canonicalJson({ key, leaf, salt, source })}\n`);
+    if (lines.length < SEGMENT) continue;
+    yield [file++, zstdCompressSync(Buffer.from(lines.join('')))];
+    lines = [];
+  }
+  if (lines.length > 0) yield [file, zstdCompressSync(Buffer.from(lines.join('')))];
+}
+
+function pemOf({ key }: Signer): string {
+  const der = Buffer.concat([SPKI, key.wire.subarray(-32)]);
+  return createPublicKey({ key: der, format: 'der', type: 'spki' }).export({ format: 'pem', type: 'spki' }).toString();
+}
+
+function fileOf(name: string, bytes: Uint8Array | string): BundleFile {
+  const raw = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+  return { bytes: raw.byteLength, name, sha256: typeof bytes === 'string' ? sha256Hex(bytes) : hash('sha256', raw) };
+}
