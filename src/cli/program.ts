@@ -5,6 +5,14 @@ import { FORMATS, ROLES } from '../policy/iam.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
 import { cleanup } from './commands/cleanup.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import {
+  type ExportOptions,
+  evidenceExport,
+  evidenceProve,
+  evidenceVerify,
+  type ProveOptions,
+  type VerifyOptions,
+} from './commands/evidence.ts';
 import { init } from './commands/init.ts';
 import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
@@ -139,6 +147,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--out <file>', 'where to (default: SEALED.NAME.approval)'),
     approve,
   );
+  addEvidence(program, act);
   addPolicy(program, act);
   act<RehearseOptions>(
     add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')
@@ -160,6 +169,45 @@ type Act = <T extends GlobalOptions>(
   command: Command,
   action: (argument: string, options: T, io: Io) => Promise<Verdict>,
 ) => void;
+
+function addEvidence(program: Command, act: Act): void {
+  const evidence = program
+    .command('evidence')
+    .description('the signed record of what was done: export it, check it, prove one person’s part of it')
+    .exitOverride();
+  const add = (name: string, description: string): Command =>
+    withGlobals(evidence.command(name).description(description).exitOverride());
+  act<ExportOptions>(
+    add('export', 'write the signed bundle')
+      .argument('<plan>')
+      .requiredOption('--out <dir>', 'a folder that is empty or not there')
+      .option('--key <file>', 'what signs it (default: a key in the state directory)')
+      .addOption(
+        new Option('--keys <how>', 'whether keys of objects go along')
+          .choices(['redacted', 'plain'])
+          .default('redacted'),
+      )
+      .addOption(new Option('--redact <what>', 'leave out').choices(['keys']))
+      .option('--segment <n>', 'write only this segment (repeatable)', collect),
+    evidenceExport,
+  );
+  act<VerifyOptions>(
+    add('verify', 'check a bundle or a proof; no network, no ledger')
+      .argument('<path>')
+      .requiredOption('--key <file>', 'the public key of whoever signed it')
+      .option('--segment <n>', 'only this segment (repeatable)', collect),
+    evidenceVerify,
+  );
+  act<ProveOptions>(
+    add('prove', 'write what proves one person’s objects')
+      .argument('<plan>')
+      .option('--where <name=value>', 'objects whose key the plan’s pattern reads so (repeatable)', collect)
+      .option('--object <key>', 'this object (repeatable)', collect)
+      .option('--key <file>', 'what signs the head (default: a key in the state directory)')
+      .requiredOption('--out <file>', 'where to; never overwritten'),
+    evidenceProve,
+  );
+}
 
 function addPolicy(program: Command, act: Act): void {
   const policy = program

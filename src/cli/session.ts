@@ -13,6 +13,7 @@ import type { Plan } from '../plan/types.ts';
 import { credentialDestinations, destinationsOf } from '../store/s3/hosts.ts';
 import type { Store } from '../store/store.ts';
 import { type Call, recorded, recordedBeside } from './access.ts';
+import { gatherEvidence, gatherLeft } from './evidence-log.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { checkPlan, isRefused, type PlacedFinding } from './plan-file.ts';
@@ -82,7 +83,12 @@ export async function withSession<T>(
   try {
     const ledger = Ledger.open(opened.stateDir);
     try {
-      return await recorded(ledger, callOf(command, opened), io, () => withStores(command, opened, io, ledger, work));
+      gatherLeft(opened, ledger);
+      try {
+        return await recorded(ledger, callOf(command, opened), io, () => withStores(command, opened, io, ledger, work));
+      } finally {
+        if (ledger.isBound) gatherEvidence(opened, ledger);
+      }
     } finally {
       ledger.close();
     }

@@ -106,6 +106,11 @@ export class Ledger {
   }
 
   /** Names this ledger in tombstones. */
+  /** Whether it was ever tied to a plan. */
+  get isBound(): boolean {
+    return this.#db.prepare('SELECT 1 FROM ledger').get() !== undefined;
+  }
+
   get uuid(): string {
     return String(this.#db.prepare('SELECT uuid FROM ledger').get()?.['uuid']);
   }

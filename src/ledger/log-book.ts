@@ -180,19 +180,20 @@ export class LogBook {
   /** All objects that have a leaf, in the order of their newest ones. */
   *keys(): Generator<{
     readonly leaf: number;
-    readonly object: number;
+    readonly partition: string;
     readonly source: string;
     readonly key: string;
   }> {
     const rows = this.#db
       .prepare(`
-        SELECT leaf, object.id, store.name AS source, key FROM object JOIN store ON store.id = object.source
+        SELECT leaf, partition.name AS partition, store.name AS source, key FROM object
+        JOIN store ON store.id = object.source JOIN partition ON partition.id = object.partition
         WHERE leaf IS NOT NULL ORDER BY leaf`)
       .iterate();
     for (const row of rows) {
       yield {
         leaf: Number(row['leaf']),
-        object: Number(row['id']),
+        partition: String(row['partition']),
         source: String(row['source']),
         key: String(row['key']),
       };

@@ -1,14 +1,13 @@
-import { createHash, createPublicKey, hash } from 'node:crypto';
+import { createPublicKey, hash } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { canonicalJson, type Json } from '../../base/canonical.ts';
-import type { Clock } from '../../base/clock.ts';
 import { sha256Hex } from '../../base/digest.ts';
 import type { Signer } from '../../base/ed25519.ts';
 import { FerryError } from '../../base/errors.ts';
 import { consistencyProof, leafHash } from '../../base/merkle.ts';
-import { type Head, signHead } from '../../evidence/head.ts';
+import { type Head, readHead } from '../../evidence/head.ts';
 import {
   type BundleFile,
   FILES,
@@ -22,16 +21,10 @@ import { saltOf } from '../../evidence/object-leaf.ts';
 import { TreeIndex, treeOf } from '../../evidence/tree-index.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { linesOf } from '../../ledger/log-book.ts';
-import type { Plan } from '../../plan/types.ts';
+import { type HeadWork, ObjectLeaves, signedHead } from './signed-head.ts';
 import { summaryText } from './summary.ts';
 
-export interface ExportWork {
-  readonly plan: Plan;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly signer: Signer;
-  /** Of ferry. */
-  readonly version: string;
+export interface ExportWork extends HeadWork {
   /** A folder that is empty or not there. */
   readonly folder: string;
   /** Writes a file of the bundle; on disk when it returns. */
@@ -61,8 +54,9 @@ export async function exportBundle(work: ExportWork): Promise<Exported> {
   refuseFull(folder);
   mkdirSync(join(folder, 'segments'), { recursive: true, mode: 0o700 });
   const { segments, index, objects } = writeSegments(work);
-  const head = headOf(work, index, objects);
-  const envelope = await keptHead(work, head);
+  checkRoot(work, index);
+  const envelope = await signedHead(work, objects);
+  const head = readHead(envelope, [signer.key]);
   const files: BundleFile[] = [];
   const add = (name: string, bytes: Uint8Array | string): void => {
     write(join(folder, name), bytes);
@@ -101,7 +95,7 @@ function notAFolder(folder: string, why: string): FerryError {
 
 function writeSegments({ ledger, folder, write, segments: wanted }: ExportWork) {
   const index = new TreeIndex((start, end) => ledger.log.lines(start, end));
-  const objects = { digest: createHash('sha256'), leaves: 0 };
+  const objects = new ObjectLeaves();
   const segments: Segment[] = [];
   let lines: Buffer[] = [];
   let hashes: Buffer[] = [];
@@ -128,64 +122,26 @@ function writeSegments({ ledger, folder, write, segments: wanted }: ExportWork) 
     for (const line of linesOf(batch.lines)) {
       const digest = leafHash(line);
       index.push(digest);
-      if (isObject(line)) {
-        objects.digest.update(digest);
-        objects.leaves += 1;
-      }
+      objects.take(line, digest);
       lines.push(line);
       hashes.push(digest);
       if (lines.length === SEGMENT) end();
     }
   }
   if (lines.length > 0) end();
-  return { segments, index, objects: { digest: objects.digest.digest('hex'), leaves: objects.leaves } };
+  return { segments, index, objects: objects.end() };
 }
 
 const NEWLINE = Buffer.from('\n');
-const OBJECT = Buffer.from(',"type":"object"');
-
-/** No other leaf holds this outside of a string, where the quotes would be escaped. */
-export function isObject(line: Buffer): boolean {
-  return line.includes(OBJECT);
-}
-
-function headOf({ plan, ledger, clock, version }: ExportWork, index: TreeIndex, objects: Head['objects']): Head {
-  const root = ledger.log.root().toString('hex');
-  if (index.subtree(0, index.size).toString('hex') !== root) {
-    throw new FerryError({
-      fault: 'integrity',
-      op: 'export evidence of',
-      subject: `plan ${plan.name}`,
-      why: 'the leaves in the ledger are not those of its tree: the log was changed from outside',
-      hint: 'keep the state directory as it is, and look who wrote to it',
-    });
-  }
-  return {
-    at: new Date(clock.now()).toISOString(),
-    ledger: ledger.uuid,
-    objects,
-    plan: { digest: plan.digest, name: plan.name },
-    root,
-    size: index.size,
-    tool: { name: 'ferry', version },
-  };
-}
-
-/** A log that has not grown has the head that was signed before, so that a time stamp over it stays good. */
-async function keptHead({ ledger, signer }: ExportWork, head: Head): Promise<string> {
-  const before = ledger.log.heads().find(({ size, keyid }) => size === head.size && keyid === signer.key.id);
-  if (before !== undefined) {
-    Object.assign(head, headIn(before.envelope));
-    return before.envelope;
-  }
-  const envelope = await signHead(head, signer);
-  ledger.log.signed({ size: head.size, keyid: signer.key.id, at: Date.parse(head.at), envelope });
-  return envelope;
-}
-
-function headIn(envelope: string): Head {
-  const { payload } = JSON.parse(envelope) as { payload: string };
-  return (JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as { predicate: Head }).predicate;
+function checkRoot({ plan, ledger }: ExportWork, index: TreeIndex): void {
+  if (index.subtree(0, index.size).equals(ledger.log.root())) return;
+  throw new FerryError({
+    fault: 'integrity',
+    op: 'export evidence of',
+    subject: `plan ${plan.name}`,
+    why: 'the leaves in the ledger are not those of its tree: the log was changed from outside',
+    hint: 'keep the state directory as it is, and look who wrote to it',
+  });
 }
 
 /** One line for each earlier head of this key: canonical JSON, with the proof that this log begins with it. */
