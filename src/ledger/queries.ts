@@ -42,6 +42,27 @@ export class Queries {
     }
   }
 
+  /**
+   * The digests of a page of rows after an id, in order of id, of some states and, where named, of some partitions. The rows are read in
+   * their own order: sorting what an index gives would cost as much for each page as for all.
+   */
+  digestsAfter(
+    afterId: number,
+    limit: number,
+    states: readonly State[],
+    partitions: readonly string[] | undefined,
+  ): { readonly id: number; readonly sha256: string | undefined }[] {
+    const named = partitions === undefined ? null : JSON.stringify(partitions);
+    return this.#db
+      .prepare(`
+        SELECT id, sha256 FROM object NOT INDEXED
+        WHERE id > ? AND state IN (SELECT value FROM json_each(?)) AND (? IS NULL OR partition IN (
+          SELECT partition.id FROM partition JOIN json_each(?) AS named ON partition.name = named.value))
+        ORDER BY id LIMIT ?`)
+      .all(afterId, JSON.stringify(states), named, named ?? '[]', limit)
+      .map((row) => ({ id: Number(row['id']), sha256: row['sha256'] === null ? undefined : String(row['sha256']) }));
+  }
+
   byKey(source: string, key: string): ObjectRow | undefined {
     const raw = this.#byKey.get(source, key);
     return raw === undefined ? undefined : objectRow(raw);
