@@ -1,6 +1,8 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { FerryError } from '../base/errors.ts';
 import { whyUnreadable } from '../base/private-file.ts';
+
+const IS_THERE = 'it is there already, and is never overwritten';
 
 /** Writes a file that is not there yet. @throws FerryError `usage`, also where it is there. */
 export function writeNewFile(file: string, text: string, mode: number): void {
@@ -8,9 +10,13 @@ export function writeNewFile(file: string, text: string, mode: number): void {
     writeThrough(file, text, mode);
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    const why = isThere ? 'it is there already, and is never overwritten' : whyUnwritable(error);
-    throw cannotWrite(file, why, error);
+    throw cannotWrite(file, isThere ? IS_THERE : whyUnwritable(error), error);
   }
+}
+
+/** For whoever has much to do before there is something to write. @throws FerryError `usage`, as `writeNewFile` will. */
+export function refuseExisting(file: string): void {
+  if (existsSync(file)) throw cannotWrite(file, IS_THERE, undefined);
 }
 
 /** Writes a file, or puts it in the place of another one: the old or the new one is there at any moment, and whole. */

@@ -3,6 +3,7 @@ import { type Egress, guardEgress } from '../base/egress.ts';
 import { asFault } from '../engine/local.ts';
 import { FORMATS, ROLES } from '../policy/iam.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
+import { type AuditOptions, auditCommand } from './commands/audit.ts';
 import { cleanup } from './commands/cleanup.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import {
@@ -100,6 +101,18 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   );
   act(add('status', 'counts per partition and state; works while a run is on').argument('<plan>'), status);
   act(add('verify', 'read every migrated object at its centre again').argument('<plan>'), verifyCommand);
+  act<AuditOptions>(
+    add('audit', 'look at a random sample of what was migrated, and say what that proves; changes nothing')
+      .argument('<plan>')
+      .option('--sample <n>', 'how many objects, or all; left out: as many as confidence and tolerance take')
+      .option('--confidence <c>', 'of the claim, such as 0.99 or 99% (default: 0.99)')
+      .option('--tolerance <t>', 'what part may differ at most, such as 0.001 or 0.1% (default: 0.001)')
+      .option('--seed <text>', 'of the draw; from the auditor, who shows with it that nobody chose')
+      .option('--partition <name>', 'only this partition (repeatable)', collect)
+      .option('--key <file>', "signs the result: the auditor's private key, or a public one that an SSH agent holds")
+      .option('--out <file>', 'where the signed statement goes (default: PLAN-NAME.audit.json)'),
+    auditCommand,
+  );
   act<RestoreOptions>(
     add('restore', 'undo tombstones within their hold')
       .argument('<plan>')

@@ -1,7 +1,7 @@
 import { FerryError } from '../base/errors.ts';
 import type { PartitionSpec, Plan, S3StoreSpec } from '../plan/types.ts';
 
-/** Who works with a plan: `run`, `doctor` and `restore`; `verify`; `purge`. */
+/** Who works with a plan: `run`, `doctor` and `restore`; `verify` and `audit`; `purge`. */
 export type Role = 'runner' | 'auditor' | 'purger';
 export const ROLES: readonly Role[] = ['runner', 'auditor', 'purger'];
 

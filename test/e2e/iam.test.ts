@@ -231,6 +231,52 @@ describe('the policy of the auditor', () => {
   });
 });
 
+describe('the policy of the auditor, for audits', () => {
+  it.each([
+    ['versioned buckets', { versioned: true }, {}, {}],
+    ['whole histories', { versioned: true }, {}, { versions: 'all' }],
+    ['buckets without versions', { versioned: false }, {}, {}],
+    ['copies put aside', { versioned: false }, { tombstone: { hold: '1d', keep: 'staged' } }, {}],
+  ])(
+    'is enough, and needs to read nothing at the source: %s',
+    async (_name, buckets, change, partition) => {
+      const laid = await layOut(buckets, change, partition);
+      const ran = await laid.call(await envOf(await laid.policies('runner')), 'run');
+      expect(ran.code, ran.stdout + ran.stderr).toBe(0);
+      const env = await envOf(await laid.policies('auditor'));
+      const clean = await laid.call(env, 'audit', '--sample', 'all', '--seed', 's');
+      expect(clean.code, clean.stdout + clean.stderr).toBe(0);
+      expect(documentOf(clean)).toMatchObject({ checked: 3, ok: 3 });
+      // One as long as the marker, which the listing tells apart by its ETag, and one that is not.
+      const length = (await bodyOf(laid.source, 'app/users/a'))?.length ?? 0;
+      await put(laid.source, 'app/users/a', 'x'.repeat(length));
+      await put(laid.source, 'app/users/b/c', 'written late');
+      const late = await laid.call(env, 'audit', '--sample', 'all', '--seed', 's');
+      expect(late.code, late.stdout + late.stderr).toBe(5);
+      const { mismatched } = documentOf<{ mismatched: { key: string; reason: string }[] }>(late);
+      const reasons = Object.fromEntries(mismatched.map(({ key, reason }) => [key, reason]));
+      expect(Object.keys(reasons).sort()).toEqual(['users/a', 'users/b/c']);
+      expect(reasons['users/a']).toContain('these credentials may not read them');
+      expect(reasons['users/b/c']).toContain("12 bytes in its place that is not ferry's marker");
+    },
+    180_000,
+  );
+
+  it('is not larger than needed', async () => {
+    const laid = await layOut({ versioned: true });
+    expect((await laid.call(await envOf(await laid.policies('runner')), 'run')).code).toBe(0);
+    const policies = await laid.policies('auditor');
+    for (const [at, action] of [
+      ['hamar', 's3:GetObject'],
+      ['hamar', 's3:ListBucket'],
+      ['legacy', 's3:ListBucket'],
+    ] as const) {
+      const less = await laid.call(await envOf(without(policies, at, action)), 'audit', '--sample', 'all');
+      expect(less.code, `${at} ${action}`).not.toBe(0);
+    }
+  });
+});
+
 describe('the policy of the purger', () => {
   const purgeable = { tombstone: { hold: '0s' } };
 

@@ -1,7 +1,5 @@
 import type { Signer } from '../../base/ed25519.ts';
 import { FerryError } from '../../base/errors.ts';
-import { openSigner } from '../../base/key-file.ts';
-import { whyUnreadable } from '../../base/private-file.ts';
 import type { Approver } from '../../plan/approver-keys.ts';
 import { formatBytes, parseDuration } from '../../plan/units.ts';
 import { APPROVABLE, type Approvable, type Statement, signApproval } from '../../policy/approvals.ts';
@@ -10,6 +8,7 @@ import { countriesOf } from '../../policy/zone.ts';
 import { readSealed } from '../approvals.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { writeNewFile } from '../new-file.ts';
+import { signerOf, signing } from '../signer.ts';
 
 export interface ApproveOptions extends GlobalOptions {
   readonly key: string;
@@ -41,7 +40,8 @@ export async function approve(file: string, options: ApproveOptions, io: Io): Pr
   };
   io.print(render(sealed, statement));
   const out = options.out ?? `${file}.${approver.name}.approval`;
-  writeNewFile(out, await signed(statement, signer, options.key), 0o644);
+  const text = await signing(options.key, () => signApproval(statement, signer));
+  writeNewFile(out, text, 0o644);
   const findings = { error: countOf(sealed, 'error'), warning: countOf(sealed, 'warning') };
   io.document({ ...statement, totals: sealed.totals, findings, file: out });
   io.print(`approval: ${out}`);
@@ -84,38 +84,6 @@ function timeOf(text: string): number {
   // 2030-02-31 would be taken for a day in March.
   const isDay = !Number.isNaN(start) && new Date(start).toISOString().startsWith(day);
   return isDay ? start + 86_400_000 : Number.NaN;
-}
-
-async function signerOf(file: string, io: Io): Promise<Signer> {
-  try {
-    return await openSigner(file, io.env['SSH_AUTH_SOCK']);
-  } catch (error) {
-    const hint = 'name a private key of Ed25519 (`ferry keygen` makes one), or a public one that an SSH agent holds';
-    throw new FerryError({
-      fault: 'usage',
-      op: 'use the key',
-      subject: file,
-      why: whyUnreadable(error),
-      hint,
-      cause: error,
-    });
-  }
-}
-
-async function signed(statement: Statement, signer: Signer, file: string): Promise<string> {
-  try {
-    return await signApproval(statement, signer);
-  } catch (error) {
-    const hint = 'see what the SSH agent says, then approve again';
-    throw new FerryError({
-      fault: 'usage',
-      op: 'sign with the key',
-      subject: file,
-      why: whyUnreadable(error),
-      hint,
-      cause: error,
-    });
-  }
 }
 
 /** Whoever the plan lists with this key, where an approval of theirs could count. */
