@@ -92,6 +92,16 @@ function beside(stateDir: string, io: Io): Rows {
   };
 }
 
+/** Keeps what a command that only reads has found for the evidence; where the ledger cannot be written, that is told. */
+export function testify(stateDir: string, kind: 'scan' | 'audit', text: string, io: Io): void {
+  try {
+    using log = openAccessLog(stateDir);
+    log?.log.testify(kind, text);
+  } catch (error) {
+    io.tell(`this ${kind} is not in the evidence: ${messageOf(error)}`);
+  }
+}
+
 function accessOf({ command, plan, partitions = [] }: Call, io: Io): Access {
   return {
     command,

@@ -7,7 +7,9 @@ import { type AuditOptions, auditCommand } from './commands/audit.ts';
 import { cleanup } from './commands/cleanup.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import {
+  type AddOptions,
   type ExportOptions,
+  evidenceAdd,
   evidenceExport,
   evidenceProve,
   evidenceVerify,
@@ -208,8 +210,15 @@ function addEvidence(program: Command, act: Act): void {
     add('verify', 'check a bundle or a proof; no network, no ledger')
       .argument('<path>')
       .requiredOption('--key <file>', 'the public key of whoever signed it')
+      .option('--auditor <file>', 'the public key of an auditor whose statements count (repeatable)', collect)
       .option('--segment <n>', 'only this segment (repeatable)', collect),
     evidenceVerify,
+  );
+  act<AddOptions>(
+    add('add', 'take an auditor’s statement into the log')
+      .argument('<plan>')
+      .requiredOption('--audit <file>', 'what `ferry audit --key` wrote'),
+    evidenceAdd,
   );
   act<ProveOptions>(
     add('prove', 'write what proves one person’s objects')

@@ -1,7 +1,7 @@
 import { canonicalJson, type Json } from '../base/canonical.ts';
 import { sha256Hex } from '../base/digest.ts';
-import { signEnvelope } from '../base/dsse.ts';
-import type { Signer } from '../base/ed25519.ts';
+import { parseEnvelope, signEnvelope, signersOf } from '../base/dsse.ts';
+import type { Ed25519PublicKey, Signer } from '../base/ed25519.ts';
 
 /** The format that docs/audit.md specifies. */
 export const AUDIT_FORMAT = 'ferry/audit/v1';
@@ -34,6 +34,26 @@ export interface AuditStatement {
 export async function signStatement(statement: AuditStatement, signer: Signer): Promise<string> {
   const payload = canonicalJson({ format: AUDIT_FORMAT, ...statement } as unknown as Json);
   return await signEnvelope(AUDIT_TYPE, Buffer.from(payload), signer);
+}
+
+/**
+ * Reads whom an auditor's statement is about, and whose it is.
+ *
+ * @param auditors keys that are known; without any, a signature is not judged.
+ * @throws Error that says what is wrong.
+ */
+export function readAudit(
+  text: string,
+  auditors: readonly Ed25519PublicKey[],
+): { readonly ledger: string; readonly plan: string; readonly keyid: string | undefined } {
+  const envelope = parseEnvelope(text);
+  if (envelope.payloadType !== AUDIT_TYPE) throw new Error('it is no statement of an audit');
+  const value = JSON.parse(envelope.payload.toString('utf8')) as Partial<AuditStatement> & { format?: unknown };
+  if (value.format !== AUDIT_FORMAT || typeof value.ledger !== 'string' || typeof value.plan?.name !== 'string')
+    throw new Error(`its statement is not of the format ${AUDIT_FORMAT}`);
+  const [signer] = signersOf(envelope, AUDIT_TYPE, auditors);
+  if (auditors.length > 0 && signer === undefined) throw new Error('no auditor whose key was given has signed it');
+  return { ledger: value.ledger, plan: value.plan.name, keyid: signer?.id };
 }
 
 /** What stands for the key of an object: the same key has another digest in another ledger. 64 hex digits. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { LogBook } from './log-book.ts';
 import { ReachBook } from './reach-book.ts';
 import { migrations } from './schema.ts';
 import { Writer } from './writer.ts';
@@ -129,6 +130,7 @@ export class AccessBook {
 export interface AccessLog extends Disposable {
   readonly access: AccessBook;
   readonly reach: ReachBook;
+  readonly log: LogBook;
 }
 
 /**
@@ -150,7 +152,8 @@ export function openAccessLog(stateDir: string, clock: Clock = systemClock): Acc
     db.exec('PRAGMA synchronous = FULL');
     const writer = new Writer(db, {});
     const access = new AccessBook(db, writer, clock);
-    return { access, reach: new ReachBook(db, writer, clock), [Symbol.dispose]: () => db.close() };
+    const [reach, log] = [new ReachBook(db, writer, clock), new LogBook(db, writer, clock)];
+    return { access, reach, log, [Symbol.dispose]: () => db.close() };
   } catch (error) {
     db.close();
     throw error;

@@ -12,6 +12,7 @@ import { LARGEST_DRAWN } from '../../evidence/sample.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import type { StepContext } from '../../migration/context.ts';
 import type { Plan } from '../../plan/types.ts';
+import { testify } from '../access.ts';
 import { type AuditAsk, auditAsk } from '../audit-ask.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { refuseExisting, writeNewFile } from '../new-file.ts';
@@ -85,7 +86,7 @@ function nothing({ name }: Plan, { confidence }: AuditAsk, io: Io): Verdict {
 }
 
 async function inStores(
-  { plan, partitions }: Opened,
+  { plan, partitions, stateDir }: Opened,
   ledger: Ledger,
   population: AuditPopulation,
   ask: AuditAsk,
@@ -111,7 +112,8 @@ async function inStores(
       seedGiven: ask.seed !== undefined,
       tool: `ferry ${version()}`,
     };
-    const statement = sign && (await written(context, result, about, sign));
+    const statement =
+      sign && (await written(context, result, about, sign, (text) => testify(stateDir, 'audit', text, io)));
     tell(plan, result, statement, io);
     return result.mismatched.length > 0 ? 'integrity' : 'done';
   } finally {
@@ -145,10 +147,17 @@ function storesOf(plan: Plan, partitions: readonly string[] | undefined): Plan {
   return { ...plan, stores };
 }
 
-async function written(context: StepContext, result: Audited, about: AuditAbout, sign: Signing): Promise<Written> {
+async function written(
+  context: StepContext,
+  result: Audited,
+  about: AuditAbout,
+  sign: Signing,
+  testified: (text: string) => void,
+): Promise<Written> {
   const { signer, key, out } = sign;
   const text = await signing(key, () => signedAudit(context, result, about, signer));
   writeNewFile(out, `${text}\n`, 0o600);
+  testified(text);
   return { file: out, keyid: signer.key.id, sha256: sha256Hex(parseEnvelope(text).payload) };
 }
 

@@ -3,11 +3,12 @@ import { systemClock } from '../../base/clock.ts';
 import type { Ed25519PublicKey } from '../../base/ed25519.ts';
 import { FerryError, messageOf } from '../../base/errors.ts';
 import { readPublicKey } from '../../base/key-file.ts';
-import { whyUnreadable } from '../../base/private-file.ts';
+import { readSmallFile, whyUnreadable } from '../../base/private-file.ts';
 import { checkBundle } from '../../engine/evidence/check.ts';
 import { exportBundle } from '../../engine/evidence/export.ts';
 import { captureNames, proveObjects } from '../../engine/evidence/prove.ts';
 import { signedHead } from '../../engine/evidence/signed-head.ts';
+import { readAudit } from '../../evidence/audit-statement.ts';
 import { proofText, readProof } from '../../evidence/proof.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import { takeLock } from '../../ledger/lock.ts';
@@ -18,6 +19,9 @@ import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { writeNewFile } from '../new-file.ts';
 import { callOf, type Opened, openPlan } from '../session.ts';
 import { version } from '../version.ts';
+
+/** Mismatches make a statement long. */
+const LONGEST_STATEMENT = 64 * 1024 * 1024;
 
 export interface ExportOptions extends GlobalOptions {
   readonly out: string;
@@ -61,6 +65,7 @@ export async function evidenceExport(file: string, options: ExportOptions, io: I
 
 export interface VerifyOptions extends GlobalOptions {
   readonly key: string;
+  readonly auditor?: readonly string[];
   readonly segment?: readonly string[];
 }
 
@@ -73,6 +78,7 @@ export async function evidenceVerify(path: string, options: VerifyOptions, io: I
     folder: path,
     key,
     segments,
+    auditors: (options.auditor ?? []).map(publicKey),
   });
   io.document({ ok: true, head, keyid: key.id, leaves, earlierHeads, stampedAt: stampedAt ?? null, counted, ...rest });
   io.print(`${path}: ${leaves} leaves of the plan ${head.plan.name}, root ${head.root}`);
@@ -139,6 +145,48 @@ export async function evidenceProve(file: string, options: ProveOptions, io: Io)
     );
     return 'done';
   });
+}
+
+export interface AddOptions extends GlobalOptions {
+  readonly audit: string;
+}
+
+/** `ferry evidence add PLAN --audit FILE`: an auditor's statement becomes part of the log. */
+export async function evidenceAdd(file: string, options: AddOptions, io: Io): Promise<Verdict> {
+  const opened = await openPlan(file, options, io);
+  return await withLog('evidence add', opened, io, async (ledger) => {
+    const text = statementIn(options.audit, ledger.uuid);
+    if (ledger.log.testimony().some((one) => one.text === text))
+      throw usage('add', options.audit, 'the log has it already', 'nothing is left to do');
+    ledger.log.testify('audit', text);
+    gatherEvidence(opened, ledger);
+    io.document({ plan: opened.plan.name, added: options.audit, size: ledger.log.size });
+    io.print(`${options.audit} is in the log, which has ${ledger.log.size} leaves now`);
+    return 'done';
+  });
+}
+
+function statementIn(file: string, uuid: string): string {
+  let text: string;
+  try {
+    text = readSmallFile(file, LONGEST_STATEMENT, () => false)
+      .toString('utf8')
+      .trim();
+  } catch (error) {
+    throw usage('read', file, whyUnreadable(error), 'name what `ferry audit --key` wrote');
+  }
+  try {
+    if (readAudit(text, []).ledger !== uuid) throw new Error('it is of another ledger');
+  } catch (error) {
+    throw new FerryError({
+      fault: 'integrity',
+      op: 'add',
+      subject: file,
+      why: messageOf(error),
+      hint: 'name what `ferry audit --key` wrote for this plan',
+    });
+  }
+  return text;
 }
 
 /** Brings the log up to date before the call itself is recorded, so that a bundle does not hold half of its own making. */

@@ -6,6 +6,7 @@ import type { Apart, Remaining, ScannedStore } from '../../migration/scan-tally.
 import { openRouter, sources } from '../../plan/router.ts';
 import type { Plan } from '../../plan/types.ts';
 import { formatBytes } from '../../plan/units.ts';
+import { testify } from '../access.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
 import { table } from '../table.ts';
@@ -54,6 +55,7 @@ async function scanned({ plan, stateDir }: Opened, options: ScanOptions, io: Io)
           ...(listsAll ? { found: print } : {}),
         });
         io.document({ plan: plan.name, stores: found });
+        testify(stateDir, 'scan', JSON.stringify({ stores: found.map(counted) }), io);
         io.print(render(plan, found, listsAll));
         return found.every(({ clean }) => clean) ? 'done' : 'unresolved';
       } finally {
@@ -71,6 +73,22 @@ async function scanned({ plan, stateDir }: Opened, options: ScanOptions, io: Io)
 function onlySources(plan: Plan): Plan {
   const wanted = new Set(sources(plan));
   return { ...plan, stores: Object.fromEntries(Object.entries(plan.stores).filter(([name]) => wanted.has(name))) };
+}
+
+/** Counts alone: keys do not go into the evidence. */
+function counted({
+  name,
+  objects,
+  versions,
+  deleteMarkers,
+  uploads,
+  tombstones,
+  kept,
+  late,
+  clean,
+  proven,
+}: ScannedStore) {
+  return { name, objects, versions, deleteMarkers, uploads, tombstones, kept, late, clean, proven };
 }
 
 function render(plan: Plan, stores: readonly ScannedStore[], listsAll: boolean): string {

@@ -20,6 +20,8 @@ export interface CheckWork {
   readonly key: Ed25519PublicKey;
   /** Only these segments, by number: their leaves are checked to be those of the tree, but rules over all leaves cannot be. */
   readonly segments?: ReadonlySet<number> | undefined;
+  /** Whose audits count; left out, signatures of auditors are not judged. */
+  readonly auditors?: readonly Ed25519PublicKey[];
 }
 
 export interface CheckedBundle {
@@ -55,7 +57,7 @@ export async function checkBundle(work: CheckWork): Promise<CheckedBundle> {
   checkTree(head, manifest);
   if (wanted === undefined) await checkFiles(folder, present, manifest);
   else requireNumbers(wanted, manifest);
-  const rules = wanted === undefined ? new Rules(head) : undefined;
+  const rules = wanted === undefined ? new Rules(head, work.auditors) : undefined;
   let leaves = 0;
   for (const [i, segment] of manifest.segments.entries()) {
     if (wanted?.has(i) === false) continue;

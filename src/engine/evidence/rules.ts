@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Ed25519PublicKey } from '../../base/ed25519.ts';
+import { readAudit } from '../../evidence/audit-statement.ts';
 import type { Head } from '../../evidence/head.ts';
 import type { Leaf, LeafOf, OtherLeaf } from '../../evidence/leaf.ts';
 import { type ObjectLeaf, OUTCOMES, type OutcomeName } from '../../evidence/object-leaf.ts';
@@ -27,6 +29,7 @@ export interface Counted {
  */
 export class Rules {
   readonly #head: Head;
+  readonly #auditors: readonly Ed25519PublicKey[];
   readonly #standing: StandingBook;
   readonly #plans: JudgedPlan[] = [];
   readonly #approved = new ApprovedTimes();
@@ -44,8 +47,10 @@ export class Rules {
   #audits = 0;
   #tally: LeafOf<'tally'> | undefined;
 
-  constructor(head: Head) {
+  /** @param auditors keys of theirs; without any, their signatures are not judged. */
+  constructor(head: Head, auditors: readonly Ed25519PublicKey[] = []) {
     this.#head = head;
+    this.#auditors = auditors;
     this.#standing = new StandingBook(head.size, head.root);
   }
 
@@ -115,7 +120,13 @@ export class Rules {
     else if (leaf.type === 'dropped') this.#drop(leaf.was);
     else if (leaf.type === 'tally') this.#compare(leaf);
     else if (leaf.type === 'scan') this.#scans += 1;
-    else if (leaf.type === 'audit') this.#audits += 1;
+    else if (leaf.type === 'audit') this.#audit(leaf);
+  }
+
+  #audit({ envelope }: LeafOf<'audit'>): void {
+    const { ledger } = readAudit(envelope, this.#auditors);
+    if (ledger !== this.#head.ledger) throw new Error('it is of another ledger');
+    this.#audits += 1;
   }
 
   #plan(leaf: LeafOf<'plan'>): void {
