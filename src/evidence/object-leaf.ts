@@ -81,7 +81,7 @@ const FORM = new RegExp(
     `(?:,"centreVersion":${NAME})?`,
     String.raw`(?:,"history":\{"digest":"${HEX}","states":${COUNT}\})?`,
     '(,"integrity":true)?',
-    `,"key":"sha256:${HEX}"`,
+    `,"key":"(sha256:[0-9a-f]{64})"`,
     `,"outcome":"(${OUTCOMES.join('|')})"`,
     `,"partition":${NAME}`,
     String.raw`(?:,"purge":\{"at":${TIME},"marker":"(removed|left)","markers":${COUNT},"uploads":${COUNT},"versions":${COUNT}\})?`,
