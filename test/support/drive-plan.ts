@@ -35,11 +35,11 @@ export async function drivePlan(laid: Laid, command: 'run' | 'restore', options:
     await store.open({ create: true });
     stores.set(spec.name, store);
   }
-  const ledger = Ledger.open(join(laid.dir, 'state'));
-  const router = await openRouter(plan);
-  const never = new AbortController().signal;
   const { now } = options;
   const clock = now === undefined ? systemClock : { ...systemClock, now: () => now };
+  const ledger = Ledger.open(join(laid.dir, 'state'), { clock });
+  const router = await openRouter(plan);
+  const never = new AbortController().signal;
   const all = { ledger, retry: { attempts: 1 }, listener: options.listener ?? (() => undefined), stop: never };
   try {
     ledger.bind({
