@@ -1,4 +1,4 @@
-import { EMPTY_ROOT, leafHash, nodeHash } from '../base/merkle.ts';
+import { EMPTY_ROOT, leafHash, nodeHash, rootOfHashes } from '../base/merkle.ts';
 
 /** Leaves whose hashes are read again at once. */
 const BLOCK = 1_024;
@@ -61,16 +61,5 @@ export class TreeIndex {
 
 /** RFC 6962 section 2.1 over leaf hashes. */
 export function treeOf(hashes: readonly Buffer[]): Buffer {
-  if (hashes.length === 0) return EMPTY_ROOT;
-  let level = [...hashes];
-  // Pairing from the left, with a node that is left over going up as it is, gives the same tree.
-  while (level.length > 1) {
-    const next: Buffer[] = [];
-    for (let i = 0; i < level.length; i += 2) {
-      const [left, right] = [level[i], level[i + 1]];
-      if (left !== undefined) next.push(right === undefined ? left : nodeHash(left, right));
-    }
-    level = next;
-  }
-  return level[0] ?? EMPTY_ROOT;
+  return rootOfHashes(Buffer.concat(hashes));
 }

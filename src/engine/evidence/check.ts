@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { zstdDecompressSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { createZstdDecompress } from 'node:zlib';
 import { canonicalJson, type Json } from '../../base/canonical.ts';
 import { type Ed25519PublicKey, parsePublicKey } from '../../base/ed25519.ts';
 import { FerryError, messageOf } from '../../base/errors.ts';
-import { extendsTree, leafHash } from '../../base/merkle.ts';
+import { extendsTree, leafHashText, rootOfHashes } from '../../base/merkle.ts';
 import { type Head, readHead } from '../../evidence/head.ts';
 import { readLeaf } from '../../evidence/leaf.ts';
 import { type BundleFile, FILES, type Manifest, readManifest, rootOf, type Segment } from '../../evidence/manifest.ts';
-import { treeOf } from '../../evidence/tree-index.ts';
 import { linesOf } from '../../ledger/log-book.ts';
 import { type Counted, Rules } from './rules.ts';
 import { checkTimestamp } from './timestamp.ts';
@@ -36,8 +36,8 @@ export interface CheckedBundle {
   readonly counted: Counted | undefined;
 }
 
-/** Longest that a segment's leaves may be together, in bytes: more is not decompressed. */
-const LONGEST = 512 * 1024 * 1024;
+/** Longer than any leaf, in bytes: a file that was made to unpack without end is not read on. */
+const LONGEST = 64 * 1024 * 1024;
 /** Of each other file that is read whole. */
 const LONGEST_FILE = 64 * 1024 * 1024;
 
@@ -61,7 +61,7 @@ export async function checkBundle(work: CheckWork): Promise<CheckedBundle> {
   let leaves = 0;
   for (const [i, segment] of manifest.segments.entries()) {
     if (wanted?.has(i) === false) continue;
-    checkSegment(folder, segment, rules);
+    await checkSegment(folder, segment, rules);
     leaves += segment.leaves;
   }
   const counted = rules && wrong('all leaves together', () => rules.end());
@@ -101,42 +101,80 @@ async function checkFile(folder: string, { name, bytes, sha256 }: BundleFile): P
   if (digest.digest('hex') !== sha256) throw fault(name, 'its bytes are not those that were signed');
 }
 
-function checkSegment(folder: string, segment: Segment, rules: Rules | undefined): void {
-  const hashes = readExactly(folder, segment.hashes);
-  const digests: Buffer[] = [];
-  for (let at = 0; at < hashes.byteLength; at += 32) digests.push(hashes.subarray(at, at + 32));
-  if (digests.length !== segment.leaves || treeOf(digests).toString('hex') !== segment.root)
-    throw fault(segment.hashes.name, 'the hashes are not those of the tree that the head signs');
-  const { lines, intact } = readLines(folder, segment);
-  for (const [i, digest] of digests.entries()) {
-    const line = lines[i];
-    const at = segment.first + i;
-    if (line === undefined) throw wrongLeaf(at, segment, i, 'it is missing');
-    if (!leafHash(line).equals(digest)) throw wrongLeaf(at, segment, i, 'it is not the one that is in the tree');
-    if (rules === undefined) continue;
-    try {
-      rules.take(readLeaf(textOf(line)), digest);
-    } catch (error) {
-      throw wrongLeaf(at, segment, i, messageOf(error));
+async function checkSegment(folder: string, segment: Segment, rules: Rules | undefined): Promise<void> {
+  const { hashes: file, lines, leaves, first, root } = segment;
+  const hashes = readExactly(folder, file);
+  if (hashes.byteLength !== leaves * 32 || rootOfHashes(Buffer.from(hashes)).toString('hex') !== root)
+    throw fault(file.name, 'the hashes are not those of the tree that the head signs');
+  const bytes = readFileSync(join(folder, lines.name));
+  let i = 0;
+  const objects = new Runs(hashes, rules);
+  const check = (line: Buffer): void => {
+    if (i === leaves) throw new Error('the tree has no such leaf');
+    if (leafHashText(line) !== hashes.toString('latin1', i * 32, (i + 1) * 32))
+      throw new Error('it is not the one that is in the tree');
+    if (rules === undefined) return;
+    const leaf = readLeaf(textOf(line));
+    rules.take(leaf);
+    objects.leaf(i, leaf.type === 'object');
+  };
+  for await (const some of linesIn(bytes, lines.name, () => first + i)) {
+    for (const line of some) {
+      try {
+        check(line);
+      } catch (error) {
+        throw wrongLeaf(first + i, segment, i, messageOf(error));
+      }
+      i += 1;
     }
   }
-  if (lines.length > digests.length)
-    throw wrongLeaf(segment.first + digests.length, segment, digests.length, 'the tree has no such leaf');
-  if (!intact) throw fault(segment.lines.name, 'its leaves are whole, but its bytes are not those that were signed');
+  if (i < leaves) throw wrongLeaf(first + i, segment, i, 'it is missing');
+  objects.end(i);
+  if (bytes.byteLength !== lines.bytes || createHash('sha256').update(bytes).digest('hex') !== lines.sha256)
+    throw fault(lines.name, 'its leaves are whole, but its bytes are not those that were signed');
 }
 
-/** What of the leaves can be read, also where the file was changed, so that the first wrong one can be named. */
-function readLines(folder: string, { lines: file, first }: Segment): { lines: Buffer[]; intact: boolean } {
-  const bytes = readFileSync(join(folder, file.name));
-  const intact = bytes.byteLength === file.bytes && createHash('sha256').update(bytes).digest('hex') === file.sha256;
-  let text: Buffer;
-  try {
-    text = zstdDecompressSync(bytes, { maxOutputLength: LONGEST });
-  } catch {
-    throw fault(file.name, `it cannot be decompressed: leaves from ${first} on cannot be read`);
+/** Gives the hashes of leaves of objects to the rules, in runs as long as they come. */
+class Runs {
+  readonly #hashes: Buffer;
+  readonly #rules: Rules | undefined;
+  #from = -1;
+
+  constructor(hashes: Buffer, rules: Rules | undefined) {
+    this.#hashes = hashes;
+    this.#rules = rules;
   }
-  if (text.at(-1) !== 10) throw fault(file.name, 'its last leaf has no end');
-  return { lines: linesOf(text), intact };
+
+  leaf(at: number, isObject: boolean): void {
+    if (isObject && this.#from < 0) this.#from = at;
+    else if (!isObject) this.end(at);
+  }
+
+  end(at: number): void {
+    if (this.#from >= 0) this.#rules?.digests(this.#hashes.subarray(this.#from * 32, at * 32));
+    this.#from = -1;
+  }
+}
+
+/** Bytes that are unpacked at once. */
+const CHUNK = 256 * 1024;
+
+/** The leaves of a compressed segment, some at a time; also of one that was changed, as far as they can be read. */
+async function* linesIn(bytes: Buffer, name: string, next: () => number): AsyncGenerator<readonly Buffer[]> {
+  const unpacked = Readable.from([bytes]).pipe(createZstdDecompress({ chunkSize: CHUNK }));
+  let rest: Buffer = Buffer.alloc(0);
+  try {
+    for await (const chunk of unpacked) {
+      const text = rest.byteLength === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]);
+      yield linesOf(text);
+      rest = text.subarray(text.lastIndexOf(10) + 1);
+      if (rest.byteLength > LONGEST) throw fault(name, `leaf ${next()} is longer than a leaf can be`);
+    }
+  } catch (error) {
+    if (error instanceof FerryError) throw error;
+    throw fault(name, `it cannot be decompressed: leaf ${next()} and what follows cannot be read`);
+  }
+  if (rest.byteLength > 0) throw fault(name, `leaf ${next()} has no end`);
 }
 
 function readExactly(folder: string, { name, bytes, sha256 }: BundleFile): Buffer {

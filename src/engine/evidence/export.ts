@@ -97,42 +97,47 @@ function writeSegments({ ledger, folder, write, segments: wanted }: ExportWork) 
   const index = new TreeIndex((start, end) => ledger.log.lines(start, end));
   const objects = new ObjectLeaves();
   const segments: Segment[] = [];
-  let lines: Buffer[] = [];
+  let texts: Buffer[] = [];
   let hashes: Buffer[] = [];
   const end = (): void => {
     const at = segments.length;
-    const texts = zstdCompressSync(Buffer.concat(lines.flatMap((line) => [line, NEWLINE])));
+    const lines = zstdCompressSync(Buffer.concat(texts));
     const digests = Buffer.concat(hashes);
     const names = { lines: segmentName(at, 'lines'), hashes: segmentName(at, 'hashes') };
     if (wanted === undefined || wanted.has(at)) {
-      write(join(folder, names.lines), texts);
+      write(join(folder, names.lines), lines);
       write(join(folder, names.hashes), digests);
     }
     segments.push({
       first: at * SEGMENT,
       hashes: fileOf(names.hashes, digests),
-      leaves: lines.length,
-      lines: fileOf(names.lines, texts),
+      leaves: hashes.length,
+      lines: fileOf(names.lines, lines),
       root: treeOf(hashes).toString('hex'),
     });
-    lines = [];
+    texts = [];
     hashes = [];
   };
   for (const batch of ledger.log.batches()) {
+    let from = 0;
+    let to = 0;
     for (const line of linesOf(batch.lines)) {
       const digest = leafHash(line);
       index.push(digest);
       objects.take(line, digest);
-      lines.push(line);
       hashes.push(digest);
-      if (lines.length === SEGMENT) end();
+      to += line.byteLength + 1;
+      if (hashes.length < SEGMENT) continue;
+      texts.push(batch.lines.subarray(from, to));
+      from = to;
+      end();
     }
+    if (to > from) texts.push(batch.lines.subarray(from, to));
   }
-  if (lines.length > 0) end();
+  if (hashes.length > 0) end();
   return { segments, index, objects: objects.end() };
 }
 
-const NEWLINE = Buffer.from('\n');
 function checkRoot({ plan, ledger }: ExportWork, index: TreeIndex): void {
   if (index.subtree(0, index.size).equals(ledger.log.root())) return;
   throw new FerryError({

@@ -40,6 +40,8 @@ export class Rules {
   /** Whether a plan goes up to tombstones, and whether all ask for approvals. */
   #mayEmpty = false;
   #asksAll = true;
+  /** That of the leaf before. */
+  #route = { partition: '', from: '', to: '' };
   #next = 0;
   #leaves = 0;
   #calls = 0;
@@ -54,8 +56,8 @@ export class Rules {
     this.#standing = new StandingBook(head.size, head.root);
   }
 
-  /** The next leaf, with its hash. @throws Error that says what is wrong with it. */
-  take(leaf: Leaf, digest: Buffer): void {
+  /** The next leaf. @throws Error that says what is wrong with it. */
+  take(leaf: Leaf): void {
     const at = this.#next;
     this.#next += 1;
     if (leaf.type !== 'object') {
@@ -63,8 +65,12 @@ export class Rules {
       return;
     }
     this.#object(leaf, at);
-    this.#objects.update(digest);
     this.#leaves += 1;
+  }
+
+  /** The hashes of leaves of objects that were taken, one after another, 32 bytes each. */
+  digests(hashes: Uint8Array): void {
+    this.#objects.update(hashes);
   }
 
   /** @throws Error that says what does not add up. */
@@ -82,8 +88,7 @@ export class Rules {
   }
 
   #object(leaf: ObjectLeaf, at: number): void {
-    if (!this.#routes.has(`${leaf.partition}\n${leaf.source}\n${leaf.centre}`))
-      throw new Error(`no plan before it moves ${leaf.partition} from ${leaf.source} to ${leaf.centre}`);
+    this.#checkRoute(leaf);
     checkProof(leaf);
     const whose = this.#standing.whose(leaf);
     const bytes = leaf.sha256 === undefined ? -1 : Number.parseInt(leaf.sha256.slice(0, 13), 16);
@@ -93,6 +98,15 @@ export class Rules {
     if (leaf.purge !== undefined && before?.purged !== true) this.#approve('purge', leaf.purge.at);
     this.#standing.put(at, leaf, whose, bytes);
     this.#of(leaf.partition)[leaf.outcome] += 1;
+  }
+
+  #checkRoute({ partition, source, centre }: ObjectLeaf): void {
+    const { partition: name, from, to } = this.#route;
+    // Leaves of one partition mostly follow each other.
+    if (partition === name && source === from && centre === to) return;
+    if (!this.#routes.has(`${partition}\n${source}\n${centre}`))
+      throw new Error(`no plan before it moves ${partition} from ${source} to ${centre}`);
+    this.#route = { partition, from: source, to: centre };
   }
 
   #replaced(was: number): Remembered {
