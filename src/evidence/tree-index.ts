@@ -2,13 +2,15 @@ import { EMPTY_ROOT, leafHash, nodeHash, rootOfHashes } from '../base/merkle.ts'
 
 /** Leaves whose hashes are read again at once. */
 const BLOCK = 1_024;
+/** Bytes of a hash. */
+const SIZE = 32;
 
 /** A tree of many leaves that any subtree can be asked of, in 32 bytes of memory for each 1,024 leaves. */
 export class TreeIndex {
   readonly #blocks: Buffer[] = [];
   readonly #read: (start: number, end: number) => readonly Buffer[];
   readonly #known = new Map<string, Buffer>();
-  #pending: Buffer[] = [];
+  readonly #pending = Buffer.alloc(BLOCK * SIZE);
   #cached: { readonly block: number; readonly hashes: readonly Buffer[] } | undefined;
   #size = 0;
 
@@ -21,13 +23,11 @@ export class TreeIndex {
     return this.#size;
   }
 
-  /** Adds the hash of the next leaf. */
-  push(leaf: Buffer): void {
-    this.#pending.push(leaf);
+  /** Adds the hash of the next leaf, as `leafHashText` gives it. */
+  push(leaf: string): void {
+    this.#pending.write(leaf, (this.#size % BLOCK) * SIZE, 'latin1');
     this.#size += 1;
-    if (this.#pending.length < BLOCK) return;
-    this.#blocks.push(treeOf(this.#pending));
-    this.#pending = [];
+    if (this.#size % BLOCK === 0) this.#blocks.push(rootOfHashes(this.#pending));
   }
 
   /** The root over the leaves from `start` to before `end`, as RFC 6962 cuts them; for `Subtree`. */
@@ -55,11 +55,6 @@ export class TreeIndex {
       const hashes = this.#read(from, Math.min(from + BLOCK, this.#size)).map((leaf) => leafHash(leaf));
       this.#cached = { block, hashes };
     }
-    return treeOf(this.#cached.hashes.slice(start - from, end - from));
+    return rootOfHashes(Buffer.concat(this.#cached.hashes.slice(start - from, end - from)));
   }
-}
-
-/** RFC 6962 section 2.1 over leaf hashes. */
-export function treeOf(hashes: readonly Buffer[]): Buffer {
-  return rootOfHashes(Buffer.concat(hashes));
 }

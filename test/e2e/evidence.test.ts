@@ -44,6 +44,8 @@ describe('the evidence of a plan', () => {
       's',
       '--key',
       sshKey(laid.dir, 'aud').file,
+      '--out',
+      join(laid.dir, 'audit.json'),
     ]);
     expect(audit.code, audit.stderr).toBe(0);
     const last = await exported(laid);

@@ -11,6 +11,7 @@ import { type Head, readHead } from '../../evidence/head.ts';
 import { readLeaf } from '../../evidence/leaf.ts';
 import { type BundleFile, FILES, type Manifest, readManifest, rootOf, type Segment } from '../../evidence/manifest.ts';
 import { linesOf } from '../../ledger/log-book.ts';
+import { Openings } from './openings.ts';
 import { type Counted, Rules } from './rules.ts';
 import { checkTimestamp } from './timestamp.ts';
 
@@ -58,12 +59,15 @@ export async function checkBundle(work: CheckWork): Promise<CheckedBundle> {
   if (wanted === undefined) await checkFiles(folder, present, manifest);
   else requireNumbers(wanted, manifest);
   const rules = wanted === undefined ? new Rules(head, work.auditors) : undefined;
+  const keys = manifest.files.map(({ name }) => name).filter((name) => name.startsWith('keys/'));
+  const openings = wrong('keys', () => new Openings(folder, wanted === undefined ? keys : []));
   let leaves = 0;
   for (const [i, segment] of manifest.segments.entries()) {
     if (wanted?.has(i) === false) continue;
-    await checkSegment(folder, segment, rules);
+    await checkSegment(folder, segment, rules, openings);
     leaves += segment.leaves;
   }
+  wrong('keys', () => openings.end());
   const counted = rules && wrong('all leaves together', () => rules.end());
   const earlier = wanted === undefined ? checkHeads(folder, head, key) : 0;
   if (wanted === undefined) checkCopies(folder, key, head);
@@ -101,7 +105,12 @@ async function checkFile(folder: string, { name, bytes, sha256 }: BundleFile): P
   if (digest.digest('hex') !== sha256) throw fault(name, 'its bytes are not those that were signed');
 }
 
-async function checkSegment(folder: string, segment: Segment, rules: Rules | undefined): Promise<void> {
+async function checkSegment(
+  folder: string,
+  segment: Segment,
+  rules: Rules | undefined,
+  openings: Openings,
+): Promise<void> {
   const { hashes: file, lines, leaves, first, root } = segment;
   const hashes = readExactly(folder, file);
   if (hashes.byteLength !== leaves * 32 || rootOfHashes(Buffer.from(hashes)).toString('hex') !== root)
@@ -116,6 +125,7 @@ async function checkSegment(folder: string, segment: Segment, rules: Rules | und
     if (rules === undefined) return;
     const leaf = readLeaf(textOf(line));
     rules.take(leaf);
+    openings.take(first + i, leaf);
     objects.leaf(i, leaf.type === 'object');
   };
   for await (const some of linesIn(bytes, lines.name, () => first + i)) {

@@ -6,7 +6,7 @@ import { canonicalJson, type Json } from '../../base/canonical.ts';
 import { sha256Hex } from '../../base/digest.ts';
 import type { Signer } from '../../base/ed25519.ts';
 import { FerryError } from '../../base/errors.ts';
-import { consistencyProof, leafHash } from '../../base/merkle.ts';
+import { consistencyProof, leafHashText, rootOfHashes } from '../../base/merkle.ts';
 import { type Head, readHead } from '../../evidence/head.ts';
 import {
   type BundleFile,
@@ -18,7 +18,7 @@ import {
   signManifest,
 } from '../../evidence/manifest.ts';
 import { saltOf } from '../../evidence/object-leaf.ts';
-import { TreeIndex, treeOf } from '../../evidence/tree-index.ts';
+import { TreeIndex } from '../../evidence/tree-index.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { linesOf } from '../../ledger/log-book.ts';
 import { type HeadWork, ObjectLeaves, signedHead } from './signed-head.ts';
@@ -93,49 +93,60 @@ function notAFolder(folder: string, why: string): FerryError {
   return new FerryError({ fault: 'usage', op: 'export evidence to', subject: folder, why, hint: 'name another --out' });
 }
 
-function writeSegments({ ledger, folder, write, segments: wanted }: ExportWork) {
+function writeSegments(work: ExportWork) {
+  const { ledger } = work;
   const index = new TreeIndex((start, end) => ledger.log.lines(start, end));
   const objects = new ObjectLeaves();
   const segments: Segment[] = [];
-  let texts: Buffer[] = [];
-  let hashes: Buffer[] = [];
+  const open = new OpenSegment();
   const end = (): void => {
-    const at = segments.length;
-    const lines = zstdCompressSync(Buffer.concat(texts));
-    const digests = Buffer.concat(hashes);
-    const names = { lines: segmentName(at, 'lines'), hashes: segmentName(at, 'hashes') };
-    if (wanted === undefined || wanted.has(at)) {
-      write(join(folder, names.lines), lines);
-      write(join(folder, names.hashes), digests);
-    }
-    segments.push({
-      first: at * SEGMENT,
-      hashes: fileOf(names.hashes, digests),
-      leaves: hashes.length,
-      lines: fileOf(names.lines, lines),
-      root: treeOf(hashes).toString('hex'),
-    });
-    texts = [];
-    hashes = [];
+    segments.push(open.end(segments.length, work));
   };
-  for (const batch of ledger.log.batches()) {
-    let from = 0;
-    let to = 0;
-    for (const line of linesOf(batch.lines)) {
-      const digest = leafHash(line);
+  for (const { lines } of ledger.log.batches()) {
+    for (const line of linesOf(lines)) {
+      const digest = leafHashText(line);
       index.push(digest);
       objects.take(line, digest);
-      hashes.push(digest);
-      to += line.byteLength + 1;
-      if (hashes.length < SEGMENT) continue;
-      texts.push(batch.lines.subarray(from, to));
-      from = to;
-      end();
+      open.push(line, digest);
+      if (open.leaves === SEGMENT) end();
     }
-    if (to > from) texts.push(batch.lines.subarray(from, to));
   }
-  if (hashes.length > 0) end();
+  if (open.leaves > 0) end();
   return { segments, index, objects: objects.end() };
+}
+
+/** The segment that is being written, in memory that is used again for the next one. */
+class OpenSegment {
+  #text = Buffer.alloc(1024 * 1024);
+  #length = 0;
+  readonly #hashes = Buffer.alloc(SEGMENT * 32);
+  leaves = 0;
+
+  push(line: Buffer, digest: string): void {
+    const end = this.#length + line.byteLength + 1;
+    if (end > this.#text.byteLength) this.#text = Buffer.concat([this.#text], Math.ceil(end * 1.25));
+    line.copy(this.#text, this.#length);
+    this.#text[end - 1] = 10;
+    this.#length = end;
+    this.#hashes.write(digest, this.leaves * 32, 'latin1');
+    this.leaves += 1;
+  }
+
+  end(number: number, { folder, write, segments: wanted }: ExportWork): Segment {
+    const { leaves } = this;
+    const names = { lines: segmentName(number, 'lines'), hashes: segmentName(number, 'hashes') };
+    const lines = zstdCompressSync(this.#text.subarray(0, this.#length));
+    const hashes = this.#hashes.subarray(0, leaves * 32);
+    if (wanted === undefined || wanted.has(number)) {
+      write(join(folder, names.lines), lines);
+      write(join(folder, names.hashes), hashes);
+    }
+    const files = { hashes: fileOf(names.hashes, hashes), lines: fileOf(names.lines, lines) };
+    this.#length = 0;
+    this.leaves = 0;
+    // The hashes are used up by this.
+    return { first: number * SEGMENT, ...files, leaves, root: rootOfHashes(hashes).toString('hex') };
+  }
 }
 
 function checkRoot({ plan, ledger }: ExportWork, index: TreeIndex): void {

@@ -1,4 +1,4 @@
-import { inclusionProof, leafHash } from '../../base/merkle.ts';
+import { inclusionProof, leafHashText } from '../../base/merkle.ts';
 import { saltOf } from '../../evidence/object-leaf.ts';
 import type { Proof } from '../../evidence/proof.ts';
 import { TreeIndex } from '../../evidence/tree-index.ts';
@@ -18,7 +18,7 @@ export function proveObjects(plan: Plan, ledger: Ledger, of: ProofOf): Proof['ob
   const wanted = [...wantedObjects(plan, ledger, of)];
   if (wanted.length === 0) return [];
   const index = new TreeIndex((start, end) => ledger.log.lines(start, end));
-  for (const batch of ledger.log.batches()) for (const line of linesOf(batch.lines)) index.push(leafHash(line));
+  for (const batch of ledger.log.batches()) for (const line of linesOf(batch.lines)) index.push(leafHashText(line));
   const secret = ledger.log.salt();
   return wanted.map(({ leaf, source, key }) => ({
     inclusion: inclusionProof(leaf, index.size, index.subtree).map((node) => node.toString('hex')),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { Signer } from '../../base/ed25519.ts';
-import { leafHash } from '../../base/merkle.ts';
+import { leafHashText } from '../../base/merkle.ts';
 import { type Head, readHead, signHead } from '../../evidence/head.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { linesOf } from '../../ledger/log-book.ts';
@@ -23,10 +23,10 @@ export class ObjectLeaves {
   readonly #digest = createHash('sha256');
   #leaves = 0;
 
-  take(line: Buffer, digest: Buffer): void {
+  take(line: Buffer, digest: string): void {
     // No other leaf holds these bytes: inside of a string the quotes would be escaped.
     if (!line.includes(OBJECT)) return;
-    this.#digest.update(digest);
+    this.#digest.update(digest, 'latin1');
     this.#leaves += 1;
   }
 
@@ -60,6 +60,7 @@ export async function signedHead(work: HeadWork, objects?: Head['objects']): Pro
 
 function countObjects(ledger: Ledger): Head['objects'] {
   const objects = new ObjectLeaves();
-  for (const { lines } of ledger.log.batches()) for (const line of linesOf(lines)) objects.take(line, leafHash(line));
+  for (const { lines } of ledger.log.batches())
+    for (const line of linesOf(lines)) objects.take(line, leafHashText(line));
   return objects.end();
 }
