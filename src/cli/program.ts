@@ -1,25 +1,14 @@
 import { Command, Help, Option } from 'commander';
 import { type Egress, guardEgress } from '../base/egress.ts';
 import { asFault } from '../engine/local.ts';
-import { FORMATS, ROLES } from '../policy/iam.ts';
+import { collect, withGlobals } from './command-line.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
 import { type AuditOptions, auditCommand } from './commands/audit.ts';
 import { cleanup } from './commands/cleanup.ts';
 import { doctorCommand } from './commands/doctor.ts';
-import {
-  type AddOptions,
-  type ExportOptions,
-  evidenceAdd,
-  evidenceExport,
-  evidenceProve,
-  evidenceVerify,
-  type ProveOptions,
-  type VerifyOptions,
-} from './commands/evidence.ts';
 import { init } from './commands/init.ts';
 import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
-import { type IamOptions, policyAccess, policyIam, policyList, policyZone } from './commands/policy.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
 import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
@@ -29,10 +18,12 @@ import { status } from './commands/status.ts';
 import { validate } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { writeDocument } from './document.ts';
+import { addEvidence } from './evidence-commands.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io, Verdict } from './io.ts';
 import { makeLog } from './log.ts';
 import { placed } from './plan-file.ts';
+import { addPolicy } from './policy-commands.ts';
 import { listenForSignals } from './signals.ts';
 import { version } from './version.ts';
 
@@ -178,94 +169,6 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
 /** `policy` has commands of its own, and says so. */
 function subcommandTerm(command: Command): string {
   return command.commands.length > 0 ? `${command.name()} [command]` : new Help().subcommandTerm(command);
-}
-
-type Act = <T extends GlobalOptions>(
-  command: Command,
-  action: (argument: string, options: T, io: Io) => Promise<Verdict>,
-) => void;
-
-function addEvidence(program: Command, act: Act): void {
-  const evidence = program
-    .command('evidence')
-    .description('the signed record of what was done: export it, check it, prove one person’s part of it')
-    .exitOverride();
-  const add = (name: string, description: string): Command =>
-    withGlobals(evidence.command(name).description(description).exitOverride());
-  act<ExportOptions>(
-    add('export', 'write the signed bundle')
-      .argument('<plan>')
-      .requiredOption('--out <dir>', 'a folder that is empty or not there')
-      .option('--key <file>', 'what signs it (default: a key in the state directory)')
-      .addOption(
-        new Option('--keys <how>', 'whether keys of objects go along')
-          .choices(['redacted', 'plain'])
-          .default('redacted'),
-      )
-      .addOption(new Option('--redact <what>', 'leave out').choices(['keys']))
-      .option('--segment <n>', 'write only this segment (repeatable)', collect),
-    evidenceExport,
-  );
-  act<VerifyOptions>(
-    add('verify', 'check a bundle or a proof; no network, no ledger')
-      .argument('<path>')
-      .requiredOption('--key <file>', 'the public key of whoever signed it')
-      .option('--auditor <file>', 'the public key of an auditor whose statements count (repeatable)', collect)
-      .option('--segment <n>', 'only this segment (repeatable)', collect),
-    evidenceVerify,
-  );
-  act<AddOptions>(
-    add('add', 'take an auditor’s statement into the log')
-      .argument('<plan>')
-      .requiredOption('--audit <file>', 'what `ferry audit --key` wrote'),
-    evidenceAdd,
-  );
-  act<ProveOptions>(
-    add('prove', 'write what proves one person’s objects')
-      .argument('<plan>')
-      .option('--where <name=value>', 'objects whose key the plan’s pattern reads so (repeatable)', collect)
-      .option('--object <key>', 'this object (repeatable)', collect)
-      .option('--key <file>', 'what signs the head (default: a key in the state directory)')
-      .requiredOption('--out <file>', 'where to; never overwritten'),
-    evidenceProve,
-  );
-}
-
-function addPolicy(program: Command, act: Act): void {
-  const policy = program
-    .command('policy')
-    .description('residency rules, zones, least rights, and who used the ledger')
-    .exitOverride();
-  const add = (name: string, description: string): Command =>
-    withGlobals(policy.command(name).description(description).exitOverride());
-  act(add('list', 'the residency rules'), (_none, _options, io) => policyList(undefined, io));
-  act(add('explain', 'one residency rule').argument('<rule>'), (id, _options, io) => policyList(id, io));
-  act(add('zone', 'members of a built-in zone, with dates and sources').argument('<name>'), (name, _options, io) =>
-    policyZone(name, io),
-  );
-  act<IamOptions>(
-    add('iam', 'the least that a role needs at each bucket, as a policy')
-      .argument('<plan>')
-      .addOption(new Option('--role <role>', 'who it is for').choices(ROLES).makeOptionMandatory())
-      .option('--store <name>', 'only this store')
-      .addOption(new Option('--format <format>', 'for which server').choices(FORMATS).default('aws')),
-    policyIam,
-  );
-  act(add('access', 'who used the ledger, when and from where').argument('<plan>'), policyAccess);
-}
-
-function withGlobals(command: Command): Command {
-  return command
-    .option('--json', 'one JSON document on standard output, all else on standard error')
-    .option('--state <dir>', 'state directory (default: .ferry/NAME beside the plan)')
-    .option('--log-level <level>', 'trace, debug, info, warn, error, fatal, silent')
-    .option('--log-file <file>', 'append the log (NDJSON) to this file')
-    .option('--no-color', 'no colours')
-    .option('--yes', 'do not ask');
-}
-
-function collect(value: string, before: readonly string[] | undefined): string[] {
-  return [...(before ?? []), value];
 }
 
 function makeIo(

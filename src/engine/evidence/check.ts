@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { createZstdDecompress } from 'node:zlib';
 import { canonicalJson, type Json } from '../../base/canonical.ts';
 import { type Ed25519PublicKey, parsePublicKey } from '../../base/ed25519.ts';
-import { FerryError, messageOf } from '../../base/errors.ts';
-import { extendsTree, leafHashText, rootOfHashes } from '../../base/merkle.ts';
+import { FerryError } from '../../base/errors.ts';
+import { extendsTree } from '../../base/merkle.ts';
 import { type Head, readHead } from '../../evidence/head.ts';
-import { readLeaf } from '../../evidence/leaf.ts';
-import { type BundleFile, FILES, type Manifest, readManifest, rootOf, type Segment } from '../../evidence/manifest.ts';
-import { linesOf } from '../../ledger/log-book.ts';
+import { type BundleFile, FILES, type Manifest, readManifest, rootOf } from '../../evidence/manifest.ts';
+import { checkSegment } from './check-segment.ts';
+import { fault, wrong } from './faults.ts';
 import { Openings } from './openings.ts';
 import { type Counted, Rules } from './rules.ts';
 import { checkTimestamp } from './timestamp.ts';
@@ -37,8 +35,6 @@ export interface CheckedBundle {
   readonly counted: Counted | undefined;
 }
 
-/** Longer than any leaf, in bytes: a file that was made to unpack without end is not read on. */
-const LONGEST = 64 * 1024 * 1024;
 /** Of each other file that is read whole. */
 const LONGEST_FILE = 64 * 1024 * 1024;
 
@@ -105,105 +101,6 @@ async function checkFile(folder: string, { name, bytes, sha256 }: BundleFile): P
   if (digest.digest('hex') !== sha256) throw fault(name, 'its bytes are not those that were signed');
 }
 
-async function checkSegment(
-  folder: string,
-  segment: Segment,
-  rules: Rules | undefined,
-  openings: Openings,
-): Promise<void> {
-  const { hashes: file, lines, leaves, first, root } = segment;
-  const hashes = readExactly(folder, file);
-  if (hashes.byteLength !== leaves * 32 || rootOfHashes(Buffer.from(hashes)).toString('hex') !== root)
-    throw fault(file.name, 'the hashes are not those of the tree that the head signs');
-  const bytes = readFileSync(join(folder, lines.name));
-  let i = 0;
-  const objects = new Runs(hashes, rules);
-  const check = (line: Buffer): void => {
-    if (i === leaves) throw new Error('the tree has no such leaf');
-    if (leafHashText(line) !== hashes.toString('latin1', i * 32, (i + 1) * 32))
-      throw new Error('it is not the one that is in the tree');
-    if (rules === undefined) return;
-    const leaf = readLeaf(textOf(line));
-    rules.take(leaf);
-    openings.take(first + i, leaf);
-    objects.leaf(i, leaf.type === 'object');
-  };
-  for await (const some of linesIn(bytes, lines.name, () => first + i)) {
-    for (const line of some) {
-      try {
-        check(line);
-      } catch (error) {
-        throw wrongLeaf(first + i, segment, i, messageOf(error));
-      }
-      i += 1;
-    }
-  }
-  if (i < leaves) throw wrongLeaf(first + i, segment, i, 'it is missing');
-  objects.end(i);
-  if (bytes.byteLength !== lines.bytes || createHash('sha256').update(bytes).digest('hex') !== lines.sha256)
-    throw fault(lines.name, 'its leaves are whole, but its bytes are not those that were signed');
-}
-
-/** Gives the hashes of leaves of objects to the rules, in runs as long as they come. */
-class Runs {
-  readonly #hashes: Buffer;
-  readonly #rules: Rules | undefined;
-  #from = -1;
-
-  constructor(hashes: Buffer, rules: Rules | undefined) {
-    this.#hashes = hashes;
-    this.#rules = rules;
-  }
-
-  leaf(at: number, isObject: boolean): void {
-    if (isObject && this.#from < 0) this.#from = at;
-    else if (!isObject) this.end(at);
-  }
-
-  end(at: number): void {
-    if (this.#from >= 0) this.#rules?.digests(this.#hashes.subarray(this.#from * 32, at * 32));
-    this.#from = -1;
-  }
-}
-
-/** Bytes that are unpacked at once. */
-const CHUNK = 256 * 1024;
-
-/** The leaves of a compressed segment, some at a time; also of one that was changed, as far as they can be read. */
-async function* linesIn(bytes: Buffer, name: string, next: () => number): AsyncGenerator<readonly Buffer[]> {
-  const unpacked = Readable.from([bytes]).pipe(createZstdDecompress({ chunkSize: CHUNK }));
-  let rest: Buffer = Buffer.alloc(0);
-  try {
-    for await (const chunk of unpacked) {
-      const text = rest.byteLength === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]);
-      yield linesOf(text);
-      rest = text.subarray(text.lastIndexOf(10) + 1);
-      if (rest.byteLength > LONGEST) throw fault(name, `leaf ${next()} is longer than a leaf can be`);
-    }
-  } catch (error) {
-    if (error instanceof FerryError) throw error;
-    throw fault(name, `it cannot be decompressed: leaf ${next()} and what follows cannot be read`);
-  }
-  if (rest.byteLength > 0) throw fault(name, `leaf ${next()} has no end`);
-}
-
-function readExactly(folder: string, { name, bytes, sha256 }: BundleFile): Buffer {
-  const path = join(folder, name);
-  if (statSync(path, { throwIfNoEntry: false })?.size !== bytes)
-    throw fault(name, `it is missing, or has not the ${bytes} bytes that it had when it was signed`);
-  const read = readFileSync(path);
-  if (createHash('sha256').update(read).digest('hex') !== sha256)
-    throw fault(name, 'its bytes are not those that were signed');
-  return read;
-}
-
-/** All other bytes than ASCII are those of names that JSON has as they are; `readLeaf` compares them with what they stand for. */
-function textOf(line: Buffer): string {
-  const text = line.toString('utf8');
-  if (text.includes('�')) throw new Error('it is not UTF-8');
-  return text;
-}
-
 /** Earlier heads: signed by the same key, and what they signed is what this log begins with. */
 function checkHeads(folder: string, head: Head, key: Ed25519PublicKey): number {
   const lines = readText(folder, FILES.heads).split('\n').slice(0, -1);
@@ -267,23 +164,6 @@ function readText(folder: string, name: string): string {
   } catch {
     throw fault(name, 'it is not UTF-8 text');
   }
-}
-
-function wrong<T>(where: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof FerryError ? error : fault(where, messageOf(error), error);
-  }
-}
-
-function wrongLeaf(leaf: number, { lines }: Segment, line: number, why: string): FerryError {
-  return fault(`leaf ${leaf} (${lines.name}, line ${line + 1})`, why);
-}
-
-function fault(subject: string, why: string, cause?: unknown): FerryError {
-  const hint = 'do not rely on this bundle; ask whoever gave it to you';
-  return new FerryError({ fault: 'integrity', op: 'check the evidence', subject, why, hint, cause });
 }
 
 function noBundle(folder: string): FerryError {
