@@ -28,6 +28,7 @@ const VERDICT_CODES: Readonly<Record<Verdict, number>> = {
 /** Runs the command line and gives back the exit code: the one place where errors become one. */
 export async function main(argv: readonly string[]): Promise<number> {
   let verdict: Verdict = 'done';
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', unlessGone);
   try {
     const program = makeProgram((ended) => {
       verdict = ended;
@@ -37,6 +38,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return explain(error, argv.includes('--json'));
   }
+}
+
+/** Whoever read the output may leave, as `head` does: what is being done goes on, and its exit code stays what it is. */
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 function explain(error: unknown, json: boolean): number {

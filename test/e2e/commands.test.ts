@@ -440,6 +440,21 @@ describe('init', () => {
   });
 });
 
+describe('output that nobody reads any more', () => {
+  it('changes neither what is done nor the exit code', async () => {
+    const laid = layOut();
+    const { child, ended } = startFerry(['run', laid.plan]);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    expect((await ended).code).toBe(0);
+    expect(Object.keys({ ...digestsIn(laid.hamar), ...digestsIn(laid.dublin) })).toHaveLength(5);
+    const list = startFerry(['policy', 'list']);
+    list.child.stdout?.destroy();
+    const { code, stderr } = await list.ended;
+    expect([code, stderr]).toEqual([0, '']);
+  });
+});
+
 describe('usage', () => {
   it.each([
     [['run']],
