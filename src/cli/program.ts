@@ -103,7 +103,9 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--seed <text>', 'of the draw; from the auditor, who shows with it that nobody chose')
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--key <file>', "signs the result: the auditor's private key, or a public one that an SSH agent holds")
-      .option('--out <file>', 'where the signed statement goes (default: PLAN-NAME.audit.json)'),
+      .option('--out <file>', 'where the signed statement goes (default: PLAN-NAME.audit.json)')
+      .option('--evidence <dir>', 'go by this bundle, which has keys in plain, and by no ledger')
+      .option('--signer <file>', 'the public key of whoever signed the bundle'),
     auditCommand,
   );
   act<RestoreOptions>(

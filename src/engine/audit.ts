@@ -5,7 +5,7 @@ import { type AuditStatement, keyDigest, signStatement } from '../evidence/audit
 import { upperBound } from '../evidence/confidence.ts';
 import { drawSample, indicesDigest } from '../evidence/sample.ts';
 import type { ObjectRow } from '../ledger/rows.ts';
-import { stillThere } from '../migration/absence.ts';
+import { type Looking, stillThere } from '../migration/absence.ts';
 import type { StepContext } from '../migration/context.ts';
 import { verify } from '../migration/verify.ts';
 import { StoreError, type StoreErrorKind } from '../store/store.ts';
@@ -27,7 +27,9 @@ export interface AuditPopulation {
 }
 
 export interface AuditWork {
-  readonly context: StepContext;
+  readonly context: Looking;
+  /** Why an object is not as the record has it; `undefined` where it is. */
+  readonly differs: (object: AuditObject) => Promise<string | undefined>;
   readonly population: AuditPopulation;
   readonly seed: string;
   /** How many to look at; a number beyond the population is all of it. */
@@ -157,17 +159,18 @@ async function checkAll(work: AuditWork, indices: Iterable<number>, mismatched: 
   return checked;
 }
 
-/** Why an object is not as the ledger has it; `undefined` where it is. */
+/** As `differs`, with what a store cannot do as a reason, and tried again where that may help. */
 async function reasonAgainst(work: AuditWork, object: AuditObject): Promise<string | undefined> {
   try {
-    return await retry(() => differs(work.context, object), { ...work.retry, signal: work.stop });
+    return await retry(() => work.differs(object), { ...work.retry, signal: work.stop });
   } catch (error) {
     if (!(error instanceof StoreError) || ENDS_ALL.includes(error.kind) || work.stop.aborted) throw error;
     return error.message;
   }
 }
 
-async function differs(context: StepContext, object: AuditObject): Promise<string | undefined> {
+/** Why an object is not as the ledger has it: bytes, attributes, whole histories, and what is at its source. */
+export async function differsFromLedger(context: StepContext, object: AuditObject): Promise<string | undefined> {
   // An audit does not take a store's own word for its bytes.
   const { to, change } = await verify({ ...context, plan: { ...context.plan, verify: 'readback' } }, object);
   if (to !== 'verified') return change.reason ?? to;

@@ -7,11 +7,14 @@ import { isMarker, type Marker, markerFor } from './marker.ts';
 import { isTombstone } from './restore.ts';
 import { isDenied, see } from './see.ts';
 
+/** What it takes to look. */
+export type Looking = Pick<StepContext, 'plan' | 'ledger' | 'stores' | 'signal'>;
+
 /**
  * What is at the source of a tombstoned or purged object that should not be, in words; `undefined` where there is nothing, or only this
  * ledger's own marker. Goes by what a listing shows where bytes may not be read. Changes nothing.
  */
-export async function stillThere(context: StepContext, row: ObjectRow): Promise<string | undefined> {
+export async function stillThere(context: Looking, row: ObjectRow): Promise<string | undefined> {
   const { tombstone } = row;
   if (tombstone === undefined) return 'the ledger does not say what its tombstone is';
   const { source } = endsOf(context, row);
@@ -24,7 +27,7 @@ export async function stillThere(context: StepContext, row: ObjectRow): Promise<
   return await keptBytes(source, row, tombstone, context.signal);
 }
 
-async function inPlace(context: StepContext, row: ObjectRow, tombstone: TombstoneRecord): Promise<string | undefined> {
+async function inPlace(context: Looking, row: ObjectRow, tombstone: TombstoneRecord): Promise<string | undefined> {
   const { source, centre } = endsOf(context, row);
   const here = await see(source, row.key, context.signal);
   if (here === undefined) return undefined;
@@ -32,7 +35,7 @@ async function inPlace(context: StepContext, row: ObjectRow, tombstone: Tombston
 }
 
 async function inHistory(
-  context: StepContext,
+  context: Looking,
   row: ObjectRow,
   tombstone: TombstoneRecord,
   source: Store,

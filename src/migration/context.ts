@@ -42,7 +42,10 @@ export interface Outcome {
 }
 
 /** The two stores of an object's partition. */
-export function endsOf(context: StepContext, row: ObjectRow): { source: Store; centre: Store } {
+export function endsOf(
+  context: Pick<StepContext, 'plan' | 'stores'>,
+  row: Pick<ObjectRow, 'partition'>,
+): { source: Store; centre: Store } {
   const partition = context.plan.partitions.find((candidate) => candidate.name === row.partition);
   const source = partition && context.stores.get(partition.from);
   const centre = partition && context.stores.get(partition.to);

@@ -24,7 +24,12 @@ export interface Marker {
 }
 
 /** The marker that stands for an object. The same row and intent give the same bytes, also after a crash. */
-export function markerFor(context: StepContext, row: ObjectRow, intent: TombstoneIntent, centre: Store): Marker {
+export function markerFor(
+  context: Pick<StepContext, 'plan' | 'ledger'>,
+  row: ObjectRow,
+  intent: TombstoneIntent,
+  centre: Store,
+): Marker {
   const { plan } = context;
   const text = canonicalJson({
     format: MARKER_FORMAT,

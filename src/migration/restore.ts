@@ -91,7 +91,7 @@ async function stillDeleted(
 
 /** A marker whose mode or another hard link was touched has another revision and the same bytes. */
 export async function isTombstone(
-  context: StepContext,
+  context: Pick<StepContext, 'plan' | 'ledger' | 'signal'>,
   row: ObjectRow,
   { revision, at, holdUntil }: TombstoneRecord,
   here: Pick<ObjectHead, 'size' | 'revision'>,

@@ -1,21 +1,34 @@
 import { randomBytes } from 'node:crypto';
+import { systemClock } from '../../base/clock.ts';
 import { sha256Hex } from '../../base/digest.ts';
 import { parseEnvelope } from '../../base/dsse.ts';
 import type { Signer } from '../../base/ed25519.ts';
 import { FerryError } from '../../base/errors.ts';
-import { type AuditAbout, type Audited, type AuditPopulation, audit, signedAudit } from '../../engine/audit.ts';
+import {
+  type AuditAbout,
+  type Audited,
+  type AuditObject,
+  type AuditPopulation,
+  audit,
+  differsFromLedger,
+  signedAudit,
+} from '../../engine/audit.ts';
 import { ledgerPopulation } from '../../engine/audit-population.ts';
+import { bundlePopulation, differsFromLeaf } from '../../engine/evidence/bundle-population.ts';
+import { checkBundle } from '../../engine/evidence/check.ts';
 import { closeStores, openStores } from '../../engine/stores.ts';
 import { claimText } from '../../evidence/audit-statement.ts';
 import { sampleSizeFor } from '../../evidence/confidence.ts';
 import { LARGEST_DRAWN } from '../../evidence/sample.ts';
 import { Ledger } from '../../ledger/ledger.ts';
+import type { Looking } from '../../migration/absence.ts';
 import type { StepContext } from '../../migration/context.ts';
 import type { Plan } from '../../plan/types.ts';
 import { testify } from '../access.ts';
 import { type AuditAsk, auditAsk } from '../audit-ask.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { refuseExisting, writeNewFile } from '../new-file.ts';
+import { publicKey } from '../public-key.ts';
 import { contextOf, type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
 import { signerOf, signing } from '../signer.ts';
 import { version } from '../version.ts';
@@ -27,6 +40,9 @@ export interface AuditOptions extends GlobalOptions {
   readonly seed?: string;
   readonly key?: string;
   readonly out?: string;
+  /** A bundle that takes the ledger's place, and the key of whoever signed it. */
+  readonly evidence?: string;
+  readonly signer?: string;
 }
 
 /** How the result is to be signed, and where to. */
@@ -53,7 +69,9 @@ export async function auditCommand(file: string, options: AuditOptions, io: Io):
       throw usage(`--partition ${name}`, 'the plan has no such partition', '`ferry status` shows the partitions');
   }
   const sign = await signingOf(opened.plan, options, io);
-  return await withRecord('audit', opened, io, () => audited(opened, ask, sign, io));
+  return await withRecord('audit', opened, io, () =>
+    options.evidence === undefined ? audited(opened, ask, sign, io) : auditedByBundle(opened, options, ask, sign, io),
+  );
 }
 
 /** The key is tried and the place looked at before hours are spent on what is to be signed. */
@@ -66,12 +84,41 @@ async function signingOf({ name }: Plan, { key, out }: AuditOptions, io: Io): Pr
   return { signer: await signerOf(key, io), key, out: place };
 }
 
+/** What is audited, and how an object is held against it. */
+interface Subject {
+  readonly population: AuditPopulation;
+  /** UUID of the ledger that it is of. */
+  readonly ledger: string;
+  differs(context: Looking, object: AuditObject): Promise<string | undefined>;
+}
+
+/** By a bundle alone: whoever audits needs neither the operator's ledger nor the operator. */
+async function auditedByBundle(
+  opened: Opened,
+  { evidence = '', signer }: AuditOptions,
+  ask: AuditAsk,
+  sign: Signing | undefined,
+  io: Io,
+): Promise<Verdict> {
+  if (signer === undefined) throw usage(`--evidence ${evidence}`, 'no key is named', 'say --signer PUB as well');
+  const { head, manifest } = await checkBundle({ folder: evidence, key: publicKey(signer) });
+  if (head.plan.name !== opened.plan.name)
+    throw usage(`--evidence ${evidence}`, `it is of the plan ${head.plan.name}`, 'name the plan that it is of');
+  const partitions = opened.partitions && new Set(opened.partitions);
+  const population = await bundlePopulation(evidence, manifest, partitions);
+  if (population.size === 0) return nothing(opened.plan, ask, io);
+  return await inStores(opened, { population, ledger: head.ledger, differs: differsFromLeaf }, ask, sign, io);
+}
+
 async function audited(opened: Opened, ask: AuditAsk, sign: Signing | undefined, io: Io): Promise<Verdict> {
   const ledger = Ledger.read(opened.stateDir);
   try {
     const population = ledger && (await ledgerPopulation(ledger, opened.partitions, io.stop));
     if (ledger === undefined || population === undefined || population.size === 0) return nothing(opened.plan, ask, io);
-    return await inStores(opened, ledger, population, ask, sign, io);
+    const { uuid } = ledger;
+    const differs = (context: Looking, object: AuditObject) =>
+      differsFromLedger({ ...contextOf(opened.plan, ledger, context.stores, io), ...context }, object);
+    return await inStores(opened, { population, ledger: uuid, differs }, ask, sign, io);
   } finally {
     ledger?.close();
   }
@@ -87,8 +134,7 @@ function nothing({ name }: Plan, { confidence }: AuditAsk, io: Io): Verdict {
 
 async function inStores(
   { plan, partitions, stateDir }: Opened,
-  ledger: Ledger,
-  population: AuditPopulation,
+  { population, ledger, differs }: Subject,
   ask: AuditAsk,
   sign: Signing | undefined,
   io: Io,
@@ -103,10 +149,19 @@ async function inStores(
     signal: io.abort,
   });
   try {
-    const context = contextOf(plan, ledger, stores, io);
+    const context = { plan, ledger, stores, clock: systemClock, signal: io.abort };
     const { confidence } = ask;
     const retry = retryPolicy(io);
-    const result = await audit({ context, population, seed, sample, confidence, retry, stop: io.stop });
+    const result = await audit({
+      context,
+      population,
+      differs: (object) => differs(context, object),
+      seed,
+      sample,
+      confidence,
+      retry,
+      stop: io.stop,
+    });
     const about = {
       partitions: [...new Set(partitions ?? plan.partitions.map(({ name }) => name))],
       seedGiven: ask.seed !== undefined,
@@ -148,7 +203,7 @@ function storesOf(plan: Plan, partitions: readonly string[] | undefined): Plan {
 }
 
 async function written(
-  context: StepContext,
+  context: Pick<StepContext, 'plan' | 'ledger' | 'clock'>,
   result: Audited,
   about: AuditAbout,
   sign: Signing,

@@ -2,8 +2,6 @@ import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeFileSync }
 import { systemClock } from '../../base/clock.ts';
 import type { Ed25519PublicKey } from '../../base/ed25519.ts';
 import { FerryError, messageOf } from '../../base/errors.ts';
-import { readPublicKey } from '../../base/key-file.ts';
-import { whyUnreadable } from '../../base/private-file.ts';
 import { checkBundle } from '../../engine/evidence/check.ts';
 import { exportBundle } from '../../engine/evidence/export.ts';
 import { readProof } from '../../evidence/proof.ts';
@@ -11,6 +9,7 @@ import { formatBytes } from '../../plan/units.ts';
 import { noSuch, withLog } from '../evidence-call.ts';
 import { evidenceSigner } from '../evidence-log.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { publicKey } from '../public-key.ts';
 import { openPlan } from '../session.ts';
 import { version } from '../version.ts';
 
@@ -65,7 +64,15 @@ export async function evidenceVerify(path: string, options: VerifyOptions, io: I
   const key = publicKey(options.key);
   if (isFile(path)) return verifyProof(path, key, io);
   const segments = options.segment && new Set(options.segment.map(numberOf));
-  const { head, counted, leaves, earlierHeads, stampedAt, ...rest } = await checkBundle({
+  const {
+    head,
+    counted,
+    leaves,
+    earlierHeads,
+    stampedAt,
+    manifest: _,
+    ...rest
+  } = await checkBundle({
     folder: path,
     key,
     segments,
@@ -107,14 +114,6 @@ function verifyProof(path: string, key: Ed25519PublicKey, io: Io): Verdict {
       `  ${JSON.stringify(name)}  ${leaf.outcome}  ${leaf.source} -> ${leaf.centre}  ${leaf.size} bytes  ${leaf.sha256 ?? ''}`,
     );
   return 'done';
-}
-
-function publicKey(file: string): Ed25519PublicKey {
-  try {
-    return readPublicKey(file);
-  } catch (error) {
-    throw noSuch('use the key', file, whyUnreadable(error), 'name the public key of whoever signed the evidence');
-  }
 }
 
 function isFile(path: string): boolean {

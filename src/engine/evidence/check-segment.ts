@@ -84,7 +84,7 @@ class Runs {
 const CHUNK = 256 * 1024;
 
 /** The leaves of a compressed segment, some at a time; also of one that was changed, as far as they can be read. */
-async function* linesIn(bytes: Buffer, name: string, next: () => number): AsyncGenerator<readonly Buffer[]> {
+export async function* linesIn(bytes: Buffer, name: string, next: () => number): AsyncGenerator<readonly Buffer[]> {
   const unpacked = Readable.from([bytes]).pipe(createZstdDecompress({ chunkSize: CHUNK }));
   let rest: Buffer = Buffer.alloc(0);
   try {

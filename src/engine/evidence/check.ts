@@ -33,6 +33,7 @@ export interface CheckedBundle {
   readonly stampedAt: string | undefined;
   /** `undefined` where only some segments were checked. */
   readonly counted: Counted | undefined;
+  readonly manifest: Manifest;
 }
 
 /** Of each other file that is read whole. */
@@ -70,7 +71,7 @@ export async function checkBundle(work: CheckWork): Promise<CheckedBundle> {
   const stampedAt = present.has(FILES.timestamp)
     ? wrong(FILES.timestamp, () => checkTimestamp(readFileSync(join(folder, FILES.timestamp)), Buffer.from(headText)))
     : undefined;
-  return { head, segments: manifest.segments.length, leaves, earlierHeads: earlier, stampedAt, counted };
+  return { head, segments: manifest.segments.length, leaves, earlierHeads: earlier, stampedAt, counted, manifest };
 }
 
 function checkTree(head: Head, { segments }: Manifest): void {

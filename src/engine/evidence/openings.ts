@@ -13,7 +13,7 @@ const openingSchema = z.strictObject({
   salt: z.string().regex(/^[0-9a-f]{64}$/),
   source: z.string(),
 });
-type Opening = z.infer<typeof openingSchema>;
+export type Opening = z.infer<typeof openingSchema>;
 
 /** More than a file of keys unpacks to, in bytes. */
 const LONGEST = 512 * 1024 * 1024;
@@ -48,7 +48,8 @@ export class Openings {
   }
 }
 
-function* openingsIn(folder: string, files: readonly string[]): Generator<Opening, undefined> {
+/** Keys in plain as the files of a bundle have them. @throws Error for a line that is not as ferry writes it. */
+export function* openingsIn(folder: string, files: readonly string[]): Generator<Opening, undefined> {
   for (const file of files) {
     const text = zstdDecompressSync(readFileSync(join(folder, file)), { maxOutputLength: LONGEST }).toString('utf8');
     for (const line of text.split('\n').slice(0, -1)) {
