@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -244,6 +244,15 @@ describe('the policy of the auditor, for audits', () => {
       const ran = await laid.call(await envOf(await laid.policies('runner')), 'run');
       expect(ran.code, ran.stdout + ran.stderr).toBe(0);
       const env = await envOf(await laid.policies('auditor'));
+      const bundle = join(tempDir(), 'bundle');
+      const exported = await ferry(['evidence', 'export', laid.plan, '--out', bundle, '--keys', 'plain'], env);
+      expect(exported.code, exported.stderr).toBe(0);
+      // By the bundle alone: the operator's state directory is not there for the auditor.
+      const signer = join(dirname(laid.plan), '.ferry/iam/evidence.pub');
+      const elsewhere = ['--evidence', bundle, '--signer', signer, '--state', join(tempDir(), 'none')];
+      const byBundle = await laid.call(env, 'audit', '--sample', 'all', '--seed', 's', ...elsewhere);
+      expect(byBundle.code, byBundle.stdout + byBundle.stderr).toBe(0);
+      expect(documentOf(byBundle)).toMatchObject({ checked: 3, ok: 3, population: 3 });
       const clean = await laid.call(env, 'audit', '--sample', 'all', '--seed', 's');
       expect(clean.code, clean.stdout + clean.stderr).toBe(0);
       expect(documentOf(clean)).toMatchObject({ checked: 3, ok: 3 });
@@ -254,6 +263,11 @@ describe('the policy of the auditor, for audits', () => {
       const late = await laid.call(env, 'audit', '--sample', 'all', '--seed', 's');
       expect(late.code, late.stdout + late.stderr).toBe(5);
       const { mismatched } = documentOf<{ mismatched: { key: string; reason: string }[] }>(late);
+      const lateByBundle = await laid.call(env, 'audit', '--sample', 'all', '--seed', 's', ...elsewhere);
+      expect(lateByBundle.code, lateByBundle.stdout + lateByBundle.stderr).toBe(5);
+      expect(documentOf<{ mismatched: object[] }>(lateByBundle).mismatched).toEqual(
+        expect.arrayContaining(mismatched.map(({ key, reason }) => expect.objectContaining({ key, reason }))),
+      );
       const reasons = Object.fromEntries(mismatched.map(({ key, reason }) => [key, reason]));
       expect(Object.keys(reasons).sort()).toEqual(['users/a', 'users/b/c']);
       expect(reasons['users/a']).toContain('these credentials may not read them');
