@@ -213,3 +213,12 @@ function isCanonical(value: Json, text: string): boolean {
     return false;
   }
 }
+
+/** Types of leaves and their members, in the order of the schemas: docs/evidence.md is checked against it. */
+export const MEMBERS = leafSchema.options.map(({ shape }) => ({
+  type: shape.type.value,
+  members: Object.entries(shape)
+    .filter(([name]) => name !== 'type')
+    .map(([name, schema]) => ({ name, optional: schema instanceof z.ZodOptional }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1)),
+}));
