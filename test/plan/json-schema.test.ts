@@ -53,6 +53,7 @@ test('it names itself and what a plan must have', () => {
     'approvers',
     'revoked',
     'drift',
+    'evidence',
     'finish',
     'tombstone',
     'limits',
