@@ -67,13 +67,16 @@ export class StandingBook {
 
   /** 52 bits that stand for source and key. */
   whose({ source, key }: ObjectLeaf): number {
-    let high = Math.imul(indexIn(this.#sources, source) + 1, this.#factors[0] ?? 1);
-    let low = Math.imul(indexIn(this.#sources, source) + 1, this.#factors[8] ?? 1);
+    const store = indexIn(this.#sources, source) + 1;
+    let high = Math.imul(store, this.#factors[7] ?? 1);
+    let low = Math.imul(store, this.#factors[15] ?? 1);
     // After "sha256:", 32 of 64 hex digits: nobody makes two digests that agree in 128 bits.
-    for (let i = 0; i < 4; i++) {
-      const word = Number.parseInt(key.slice(7 + i * 8, 15 + i * 8), 16);
-      high = (high + Math.imul(word, this.#factors[i] ?? 1)) | 0;
-      low = (low + Math.imul(word, this.#factors[8 + i] ?? 1)) | 0;
+    for (let i = 0; i < 3; i++) {
+      // 52 bits at once, and what is left at last.
+      const digits = Number.parseInt(key.slice(7 + i * 13, Math.min(20 + i * 13, 39)), 16);
+      const above = (digits / 2 ** 32) | 0;
+      high = (high + Math.imul(digits | 0, this.#factors[i] ?? 1) + Math.imul(above, this.#factors[4 + i] ?? 1)) | 0;
+      low = (low + Math.imul(digits | 0, this.#factors[8 + i] ?? 1) + Math.imul(above, this.#factors[12 + i] ?? 1)) | 0;
     }
     return (high >>> 0) * 2 ** 20 + (low >>> 12);
   }
