@@ -17,6 +17,7 @@ import type { ObjectChange, ObjectRow } from './rows.ts';
 import { RunBook } from './run-book.ts';
 import { migrate } from './schema.ts';
 import { SealBook } from './seal-book.ts';
+import { SettledBook } from './settled-book.ts';
 import { makePrivateFile, makeStateDir } from './state-dir.ts';
 import { Transition } from './transition.ts';
 import { UploadBook } from './upload-book.ts';
@@ -41,6 +42,7 @@ export class Ledger {
   readonly probes: ProbeBook;
   readonly runs: RunBook;
   readonly seals: SealBook;
+  readonly settled: SettledBook;
   readonly reach: ReachBook;
   /** Who used this ledger. */
   readonly access: AccessBook;
@@ -64,6 +66,7 @@ export class Ledger {
     this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);
     this.runs = new RunBook(db, this.#writer, this.#clock);
     this.seals = new SealBook(db, this.#writer, this.#clock);
+    this.settled = new SettledBook(db, this.#writer);
     this.reach = new ReachBook(db, this.#writer, this.#clock);
     this.access = new AccessBook(db, this.#writer, this.#clock);
     this.log = new LogBook(db, this.#writer, this.#clock);
@@ -105,12 +108,12 @@ export class Ledger {
     }
   }
 
-  /** Names this ledger in tombstones. */
   /** Whether it was ever tied to a plan. */
   get isBound(): boolean {
     return this.#db.prepare('SELECT 1 FROM ledger').get() !== undefined;
   }
 
+  /** Names this ledger in tombstones. */
   get uuid(): string {
     return String(this.#db.prepare('SELECT uuid FROM ledger').get()?.['uuid']);
   }

@@ -28,6 +28,8 @@ export interface TombstoneRecord {
   readonly revision: string;
   /** Where the source keeps the old bytes; absent when the marker overwrote them. */
   readonly kept?: string | undefined;
+  /** The version that the marker was put right over, where versions are kept; absent in ledgers of before this was remembered. */
+  readonly over?: string | undefined;
   /** Where old bytes still are that nothing relies on and that are to go. */
   readonly leaving?: string | undefined;
   readonly at: number;
@@ -112,6 +114,7 @@ const Intent = z.discriminatedUnion('step', [
 const Tombstone = z.object({
   revision: z.string(),
   kept: z.string().optional(),
+  over: z.string().optional(),
   leaving: z.string().optional(),
   at: z.number(),
   holdUntil: z.number(),

@@ -163,6 +163,11 @@ CREATE TABLE seal (
   compared_at INTEGER                    -- when the sources were found to agree with it; null: they were not compared
 ) STRICT;
 
+CREATE TABLE settled (
+  source INTEGER PRIMARY KEY REFERENCES store (id),
+  before INTEGER NOT NULL                -- those that the ledger was told of before this time; milliseconds since 1970
+) STRICT;
+
 CREATE TABLE store (
   id       INTEGER PRIMARY KEY,
   name     TEXT NOT NULL UNIQUE,

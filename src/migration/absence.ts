@@ -3,8 +3,7 @@ import type { Store } from '../store/store.ts';
 import type { Version, VersionStore } from '../store/versions.ts';
 import { endsOf, type StepContext } from './context.ts';
 import { historyRevision } from './history.ts';
-import { isMarker, type Marker, markerFor } from './marker.ts';
-import { isTombstone } from './restore.ts';
+import { isMarker, isTombstone, type Marker, markerFor } from './marker.ts';
 import { isDenied, see } from './see.ts';
 
 /** What it takes to look. */

@@ -1,7 +1,8 @@
-import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
+import type { ObjectRow, TombstoneIntent, TombstoneRecord } from '../ledger/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { Version, VersionStore } from '../store/versions.ts';
 import { collect } from './bytes.ts';
+import { historyRevision } from './history.ts';
 import type { Marker } from './marker.ts';
 
 /** What a marker came to lie on. */
@@ -63,4 +64,32 @@ async function isOwn(
   if (deletes || size !== marker.bytes.byteLength) return false;
   const { body } = await versions.read(key, version, { signal });
   return Buffer.compare(await collect(body), marker.bytes) === 0;
+}
+
+/**
+ * Whether a tombstone hides a write or a delete that is newer than what was copied. A server may order versions by a time that it takes
+ * before a write has its turn (MinIO does): a write that was under way while the marker was put then comes to lie beneath it, after
+ * ferry has looked. The same holds for another node of a cluster, whose clock is behind.
+ *
+ * @param history oldest first.
+ */
+export function hidesNewer(source: Store, row: ObjectRow, history: readonly Version[]): boolean {
+  const { tombstone } = row;
+  const over = tombstone && coveredBy(source, tombstone);
+  if (tombstone === undefined || over === undefined) return false;
+  const isOwn = (state: Version): boolean =>
+    !state.marker && (state.revision === tombstone.revision || historyRevision(state) === tombstone.revision);
+  // An attempt to show a delete again was cut off after it had taken the marker away.
+  if (!history.some(isOwn)) return history.at(-1)?.marker === true;
+  const below = history.findLastIndex((state) => !isOwn(state));
+  // What lies on top was written over the tombstone: listings tell of that.
+  if (below === history.length - 1) return false;
+  const copied = history.findIndex(({ version }) => version === over);
+  return copied !== -1 && copied < below;
+}
+
+/** `undefined` where no history tells, or the ledger was not told. */
+export function coveredBy(source: Store, { over, kept, deleted }: TombstoneRecord): string | undefined {
+  if (deleted === true || !tellsCovered(source)) return undefined;
+  return over ?? (kept !== undefined && source.staging?.holds(kept) !== true ? kept : undefined);
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { canonicalJson } from '../base/canonical.ts';
 import { sha256Hex } from '../base/digest.ts';
-import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
-import { type Attributes, type Store, StoreError } from '../store/store.ts';
+import type { ObjectRow, TombstoneIntent, TombstoneRecord } from '../ledger/rows.ts';
+import { type Attributes, type ObjectHead, type Store, StoreError } from '../store/store.ts';
 import { collect } from './bytes.ts';
 import type { StepContext } from './context.ts';
 
@@ -114,4 +114,19 @@ export async function isMarker(source: Store, key: string, marker: Marker, signa
     if (error instanceof StoreError && error.kind === 'absent') return false;
     throw error;
   }
+}
+
+/** A marker whose mode or another hard link was touched has another revision and the same bytes. */
+export async function isTombstone(
+  context: Pick<StepContext, 'plan' | 'ledger' | 'signal'>,
+  row: ObjectRow,
+  { revision, at, holdUntil }: TombstoneRecord,
+  here: Pick<ObjectHead, 'size' | 'revision'>,
+  source: Store,
+  centre: Store,
+): Promise<boolean> {
+  // Where a file can be written in place, twice within one tick of the clock, only the bytes are sure.
+  if (here.revision === revision && source.writtenSince === undefined) return true;
+  const marker = markerFor(context, row, { step: 'tombstone', at, holdUntil, revision: row.revision }, centre);
+  return here.size === marker.bytes.byteLength && (await isMarker(source, row.key, marker, context.signal));
 }

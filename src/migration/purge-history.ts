@@ -4,7 +4,9 @@ import type { Version, VersionStore } from '../store/versions.ts';
 import { atVersion } from '../store/wrap/at-version.ts';
 import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { hidesNewer } from './covering.ts';
 import { historyRevision, movesHistory } from './history.ts';
+import { takeBack } from './late-writes.ts';
 import { isMarker, markerFor } from './marker.ts';
 import { IS_MARKER, type PurgeMeans, type Removed, writtenAgain } from './purge.ts';
 import { reading } from './see.ts';
@@ -26,6 +28,7 @@ export async function purgeHistory(
   const top = history.at(-1);
   if (top === undefined) return { versions: 0, markers: 0, uploads: 0, marker: 'removed' };
   if (!(await isOwn(context, row, tombstone, source, top))) return writtenAgain();
+  if (hidesNewer(source, row, history)) return await takeBack(context, row);
   const hidden = history.slice(0, -1);
   const uncopied = await uncopiedOf(context, row, tombstone, source, hidden);
   if (uncopied > 0) {

@@ -2,8 +2,8 @@ import type { ObjectRow, PurgeRecord, TombstoneRecord } from '../ledger/rows.ts'
 import { type Store, StoreError } from '../store/store.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { isWhole, movesHistory } from './history.ts';
+import { isTombstone } from './marker.ts';
 import { purgeHistory } from './purge-history.ts';
-import { isTombstone } from './restore.ts';
 import { isDenied, mustRead, reading, see } from './see.ts';
 
 /**

@@ -2,8 +2,10 @@ import type { ObjectRow, TombstoneRecord } from '../ledger/rows.ts';
 import { type ObjectHead, type Store, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { tellsCovered } from './covering.ts';
 import { historyRevision } from './history.ts';
-import { isMarker, markerFor } from './marker.ts';
+import { isWrittenLate, takeBack } from './late-writes.ts';
+import { isTombstone } from './marker.ts';
 import { returnCopy } from './return-copy.ts';
 
 /**
@@ -17,6 +19,7 @@ export async function restore(context: StepContext, row: ObjectRow): Promise<Out
   }
   const { source, centre } = endsOf(context, row);
   const { signal } = context;
+  if (tellsCovered(source) && (await isWrittenLate(context, row))) return await takeBack(context, row);
   if (row.tombstone.deleted === true) return await stillDeleted(source, row, row.tombstone, signal);
   const here = await source.head(row.key, { signal });
   if (here !== undefined && !(await isTombstone(context, row, row.tombstone, here, source, centre))) {
@@ -87,21 +90,6 @@ async function stillDeleted(
     return unresolved('conflict', 'the source was written again after its tombstone; a restore would overwrite that');
   }
   return { to: 'restored', change: { intent: null, reason: null, integrity: false } };
-}
-
-/** A marker whose mode or another hard link was touched has another revision and the same bytes. */
-export async function isTombstone(
-  context: Pick<StepContext, 'plan' | 'ledger' | 'signal'>,
-  row: ObjectRow,
-  { revision, at, holdUntil }: TombstoneRecord,
-  here: Pick<ObjectHead, 'size' | 'revision'>,
-  source: Store,
-  centre: Store,
-): Promise<boolean> {
-  // Where a file can be written in place, twice within one tick of the clock, only the bytes are sure.
-  if (here.revision === revision && source.writtenSince === undefined) return true;
-  const marker = markerFor(context, row, { step: 'tombstone', at, holdUntil, revision: row.revision }, centre);
-  return here.size === marker.bytes.byteLength && (await isMarker(source, row.key, marker, context.signal));
 }
 
 /** The marker is not there any more: either an earlier attempt came to its end, or someone wrote. The bytes tell. */

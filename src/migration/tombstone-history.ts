@@ -143,7 +143,7 @@ async function swap(work: {
 
 function judged(source: Store, row: ObjectRow, intent: TombstoneIntent, covering: Covering): Outcome {
   if (covering.to === 'conflict') return unresolved('conflict', covering.reason);
-  return done(source, row, intent, covering.top, covering.kept, false);
+  return done(source, row, intent, covering.top, covering.kept, false, covering.kept);
 }
 
 function done(
@@ -153,12 +153,14 @@ function done(
   top: Version,
   kept: string | undefined,
   deleted: boolean,
+  over?: string,
 ): Outcome {
   const tombstone = {
     revision: historyRevision(top),
     at: intent.at,
     holdUntil: intent.holdUntil,
     ...keptAs(source, row, intent, kept),
+    ...(over === undefined ? {} : { over }),
     ...(deleted ? { deleted } : {}),
   };
   return { to: 'tombstoned', change: { tombstone, intent: null, reason: null, integrity: false } };

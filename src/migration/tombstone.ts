@@ -205,7 +205,7 @@ async function found(
   if (!isKnown && tellsCovered(source)) {
     const covering = await judgeCovering(source.versions, row, intent, marker, signal);
     if (covering?.to === 'conflict') return unresolved('conflict', covering.reason);
-    if (covering !== undefined) return done(source, row, intent, covering.top.revision, covering.kept);
+    if (covering !== undefined) return done(source, row, intent, covering.top.revision, covering.kept, covering.kept);
   }
   const token =
     keepOf(source, intent) === 'staged' && source.staging !== undefined
@@ -286,7 +286,8 @@ async function swap(
   const { head, kept } = replaced;
   if (tellsCovered(source)) {
     const covering = await judgeCovering(source.versions, row, intent, marker, signal, head.version);
-    if (covering?.to === 'covers') return done(source, row, intent, covering.top.revision, covering.kept);
+    if (covering?.to === 'covers')
+      return done(source, row, intent, covering.top.revision, covering.kept, covering.kept);
     return unresolved('conflict', covering?.reason ?? 'the marker was removed at once by someone else');
   }
   return done(source, row, intent, head.revision, staged ?? kept);
@@ -306,12 +307,14 @@ function done(
   intent: TombstoneIntent,
   revision: string,
   kept: string | undefined,
+  over = row.tombstone?.at === intent.at ? row.tombstone.over : undefined,
 ): Outcome {
   const { at, holdUntil } = intent;
+  const below = over === undefined ? {} : { over };
   return {
     to: 'tombstoned',
     change: {
-      tombstone: { revision, ...keptAs(source, row, intent, kept), at, holdUntil },
+      tombstone: { revision, ...keptAs(source, row, intent, kept), ...below, at, holdUntil },
       intent: null,
       reason: null,
       integrity: false,
