@@ -4,8 +4,9 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { FerryError } from '../../base/errors.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
 import { sendsExpires } from './attributes.ts';
+import { hastened } from './hot/hasten.ts';
 import { Sighting } from './sighting.ts';
-import { agentsOf, TrustingHandler } from './trust.ts';
+import { agentsOf, type StoreAgents, TrustingHandler } from './trust.ts';
 
 const nothing = (): void => undefined;
 const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
@@ -25,6 +26,7 @@ const SOCKETS = 2_048;
  */
 export function makeClient(spec: S3StoreSpec, env: Env, sighting = new Sighting(spec)): S3Client {
   if (spec.endpoint === undefined) refuseOtherEndpoint(spec.name, env);
+  const agents = agentsFor(spec, env, sighting);
   const config: S3ClientConfig = {
     region: spec.region,
     forcePathStyle: spec.pathStyle ?? spec.endpoint !== undefined,
@@ -34,14 +36,21 @@ export function makeClient(spec: S3StoreSpec, env: Env, sighting = new Sighting(
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     followRegionRedirects: false,
-    requestHandler: handlerOf(spec, env, sighting),
+    requestHandler: new TrustingHandler(agents, { connectionTimeout: CONNECT_MS, socketTimeout: SILENCE_MS }),
   };
   if (spec.endpoint !== undefined) config.endpoint = spec.endpoint;
   config.credentials = credentialsOf(spec, env);
   const client = sendsExpires(new S3Client(config));
   sighting.watch(client);
-  return spec.encryption?.type === 'SSE-C' ? keepsKeys(client, spec.name) : client;
+  if (spec.encryption?.type === 'SSE-C') keepsKeys(client, spec.name);
+  return hastened(client, sighting, { connect: agents.connect, connectMs: CONNECT_MS, silenceMs: SILENCE_MS });
 }
+
+/** How long a connection may take to come about, in milliseconds. */
+const CONNECT_MS = 10_000;
+
+/** How long a server may be silent, in milliseconds; a body may take as long as it likes. */
+const SILENCE_MS = 120_000;
 
 /** The SDK would send a store's requests, and what signs them, wherever these variables say. */
 function refuseOtherEndpoint(store: string, env: Env): void {
@@ -58,7 +67,7 @@ function refuseOtherEndpoint(store: string, env: Env): void {
 }
 
 /** The plan names no http:// endpoint beside SSE-C, but the SDK takes one from AWS_ENDPOINT_URL where the plan names none at all. */
-function keepsKeys(client: S3Client, store: string): S3Client {
+function keepsKeys(client: S3Client, store: string): void {
   client.middlewareStack.add(
     (next) => async (args) => {
       const { protocol } = args.request as { readonly protocol?: string };
@@ -74,10 +83,9 @@ function keepsKeys(client: S3Client, store: string): S3Client {
     },
     { step: 'build', name: 'ferryKeepsKeys' },
   );
-  return client;
 }
 
-function handlerOf(spec: S3StoreSpec, env: Env, sighting: Sighting): NodeHttpHandler {
+function agentsFor(spec: S3StoreSpec, env: Env, sighting: Sighting): StoreAgents {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0' && spec.endpoint?.startsWith('http://') !== true)
     throw new FerryError({
       fault: 'usage',
@@ -86,13 +94,7 @@ function handlerOf(spec: S3StoreSpec, env: Env, sighting: Sighting): NodeHttpHan
       why: 'NODE_TLS_REJECT_UNAUTHORIZED=0 would take any server for this one',
       hint: `unset it; for a certificate of an authority of your own, set \`ca: FILE\` in stores.${spec.name}`,
     });
-  const options = {
-    connectionTimeout: 10_000,
-    // How long a socket may be silent; a body may take as long as it likes.
-    socketTimeout: 120_000,
-  };
-  const agents = agentsOf(spec, SOCKETS, (pin) => sighting.sawPin(pin));
-  return new TrustingHandler(agents, options);
+  return agentsOf(spec, SOCKETS, (pin) => sighting.sawPin(pin));
 }
 
 function credentialsOf({ name: store, region, credentials: spec }: S3StoreSpec, env: Env): Credentials {

@@ -56,6 +56,12 @@ const SYSTEM: Readonly<Record<string, StoreErrorKind>> = {
   ECONNRESET: 'transient',
   EPIPE: 'transient',
   ETIMEDOUT: 'transient',
+  // https://github.com/nodejs/undici/blob/main/docs/docs/api/Errors.md
+  UND_ERR_SOCKET: 'transient',
+  UND_ERR_CONNECT_TIMEOUT: 'transient',
+  UND_ERR_HEADERS_TIMEOUT: 'transient',
+  UND_ERR_BODY_TIMEOUT: 'transient',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'transient',
 };
 
 /** https://nodejs.org/api/tls.html#x509-certificate-error-codes, and what Node itself finds. */

@@ -11,12 +11,18 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 interface Asked {
   readonly protocol: string;
   readonly hostname: string;
-  readonly port?: number;
+  readonly port?: number | undefined;
 }
 
 interface SeenAnswer {
   readonly statusCode?: number;
   readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly body?: { readonly destroy?: () => void } | undefined;
+  /** Where it came from, where that is known. */
+  readonly address?: string | undefined;
+}
+
+interface SdkAnswer extends Omit<SeenAnswer, 'address'> {
   readonly body?: { readonly socket?: { readonly remoteAddress?: string }; readonly destroy?: () => void };
 }
 
@@ -58,13 +64,19 @@ export class Sighting {
     client.middlewareStack.add(
       (next) => async (args) => {
         const asked = args.request as Asked;
-        this.#checkHost(plainHost(asked.hostname));
+        this.asks(asked);
         const result = await next(args);
-        this.#saw(asked, result.response as SeenAnswer);
+        const { body, ...seen } = result.response as SdkAnswer;
+        this.saw(asked, { ...seen, body, address: body?.socket?.remoteAddress });
         return result;
       },
       { step: 'deserialize', priority: 'low', name: 'ferrySighting' },
     );
+  }
+
+  /** Looks at a request before it leaves. @throws FerryError `refused`. */
+  asks({ hostname }: Pick<Asked, 'hostname'>): void {
+    this.#checkHost(plainHost(hostname));
   }
 
   /** @throws FerryError `refused` where the server says another region than expected, or none. */
@@ -84,10 +96,11 @@ export class Sighting {
     throw this.#differs('hosts', `it is declared to be at ${hosts.join(', ')}, but its requests go to ${host}`);
   }
 
-  #saw(asked: Asked, { statusCode = 0, headers = {}, body }: SeenAnswer): void {
+  /** Looks at an answer before anyone else does. @throws FerryError `refused` for one that sends the request on. */
+  saw(asked: Asked, { statusCode = 0, headers = {}, body, address }: SeenAnswer): void {
     const host = plainHost(asked.hostname);
     this.#host = host;
-    this.#address = body?.socket?.remoteAddress ?? this.#address;
+    this.#address = address ?? this.#address;
     this.#region = headers['x-amz-bucket-region'] ?? this.#region;
     if (!REDIRECTS.includes(statusCode)) return;
     const to = serverOf(headers['location']);

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, type IncomingMessage, request as overHttp } from 'node:http';
 import { Agent, request as overHttps, type RequestOptions } from 'node:https';
 import { Readable } from 'node:stream';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { type ConnectionOptions, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler';
 import { readCertificates } from '../../base/certificates.ts';
 import { connectionsOf } from '../../base/egress.ts';
@@ -13,6 +13,8 @@ import { identityCheck } from './pin.ts';
 export interface StoreAgents {
   readonly http: HttpAgent;
   readonly https: Agent;
+  /** What every connection of the store is made with, for who makes one without an agent. */
+  readonly connect: Pick<ConnectionOptions, 'secureContext' | 'rejectUnauthorized' | 'checkServerIdentity'>;
 }
 
 /**
@@ -30,9 +32,11 @@ export function agentsOf(
   const options = { keepAlive: true, maxSockets, ...connectionsOf(name) };
   const authorities = ca === undefined ? {} : { secureContext: trusting(name, ca) };
   const checkServerIdentity = identityCheck(name, pin, shown);
+  const trust = { ...authorities, rejectUnauthorized: true, checkServerIdentity };
   return {
     http: new HttpAgent(options),
-    https: new Agent({ ...options, ...authorities, rejectUnauthorized: true, checkServerIdentity }),
+    https: new Agent({ ...options, ...trust }),
+    connect: { ...connectionsOf(name), ...trust },
   };
 }
 

@@ -1,0 +1,206 @@
+import type { Readable } from 'node:stream';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { Pool } from 'undici';
+import { type Answer, errorOf, outputOf } from './answers.ts';
+import type { PoolOptions } from './pool.ts';
+import { makePool } from './pool.ts';
+import { escapedKey, type HotRequest, requestOf } from './requests.ts';
+import { Signer } from './sign.ts';
+
+/** Where a client's requests go, as the SDK has worked it out for one of its own. */
+interface Base {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port: number | undefined;
+  /** As the `host` header names it. */
+  readonly host: string;
+  /** Before the key, with a slash at its end. */
+  readonly path: string;
+  readonly signer: Signer;
+  readonly pool: Pool;
+}
+
+/** What a request of the SDK looks like when it is signed. */
+export interface SignedRequest {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number | undefined;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What looks at each request before it leaves, and at its answer before anyone else does. */
+export interface Watch {
+  asks(request: Pick<SignedRequest, 'hostname'>): void;
+  saw(request: Pick<SignedRequest, 'protocol' | 'hostname' | 'port'>, answer: WatchedAnswer): void;
+}
+
+export interface WatchedAnswer {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Readable;
+  readonly address: string | undefined;
+}
+
+export interface SendOptions {
+  readonly abortSignal?: AbortSignal | undefined;
+}
+
+type Handled = Parameters<S3Client['config']['requestHandler']['handle']>[0];
+
+/** A body of this size and more is sent only once the server says that it wants it, as the SDK does. Bytes. */
+const ASKED_FROM = 2 * 1024 ** 2;
+
+/** Clocks may differ by less: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, `RequestTimeTooSkewed`. */
+const SKEW_MS = 5 * 60_000;
+
+/**
+ * Sends the requests of which a run makes the most without the SDK's middleware, which costs more than all the rest of a small object's
+ * way. Endpoint, region and credentials stay the SDK's: the first request that it makes to the bucket itself shows where they are.
+ * Everything else, and all before that, goes through the SDK.
+ */
+export class Wire {
+  readonly #client: S3Client;
+  readonly #watch: Watch;
+  readonly #connections: Omit<PoolOptions, 'origin' | 'connected'>;
+  #base: Base | undefined;
+  #address: string | undefined;
+
+  constructor(client: S3Client, watch: Watch, connections: Omit<PoolOptions, 'origin' | 'connected'>) {
+    this.#client = client;
+    this.#watch = watch;
+    this.#connections = connections;
+  }
+
+  /** Takes note of where a HeadBucket went. One that is not signed as a plain request to S3 is no example for others. */
+  learn({ protocol, hostname, port, path, headers }: SignedRequest): void {
+    const region = /^AWS4-HMAC-SHA256 Credential=[^,]*\/\d{8}\/([^/,]+)\/s3\/aws4_request,/.exec(
+      headers['authorization'] ?? '',
+    )?.[1];
+    if (this.#base !== undefined || region === undefined) return;
+    const host = headers['host'] ?? (port === undefined ? hostname : `${hostname}:${port}`);
+    this.#base = {
+      protocol,
+      hostname,
+      port,
+      host,
+      path: path.endsWith('/') ? path : `${path}/`,
+      signer: new Signer(region),
+      pool: makePool({
+        ...this.#connections,
+        origin: `${protocol}//${host}`,
+        connected: (address) => {
+          this.#address = address;
+        },
+      }),
+    };
+  }
+
+  /** @returns `undefined` for what the SDK is to send. */
+  takes(command: { readonly input: object }): HotRequest | undefined {
+    return this.#base === undefined ? undefined : requestOf(command);
+  }
+
+  /** @returns what the SDK would. @throws what the SDK would, with the server's code as its name. */
+  async send(request: HotRequest, { abortSignal }: SendOptions): Promise<Record<string, unknown>> {
+    const base = this.#base;
+    if (base === undefined) throw new Error('it is not known where the bucket is');
+    this.#watch.asks(base);
+    const headers = await this.#signed(base, request);
+    const large = request.body !== undefined && request.body.byteLength >= ASKED_FROM;
+    const answer = await (large
+      ? this.#ask(base, request, headers, abortSignal)
+      : pooled(base, request, headers, abortSignal));
+    const { status, body } = answer;
+    this.#watch.saw(base, { statusCode: status, headers: answer.headers, body, address: this.#address });
+    if (status >= 300) {
+      const error = await errorOf(answer, body);
+      this.#setClock(answer);
+      throw error;
+    }
+    const output = outputOf(answer);
+    if (request.method === 'GET') output['Body'] = body;
+    else await drained(body);
+    return output;
+  }
+
+  destroy(): void {
+    void this.#base?.pool.destroy();
+  }
+
+  async #signed({ signer, host, path }: Base, request: HotRequest): Promise<Record<string, string>> {
+    const { method, key, query, payload } = request;
+    const { config } = this.#client;
+    const identity = await config.credentials();
+    const unsigned = { method, path: path + escapedKey(key), query, headers: { ...request.headers, host }, payload };
+    return signer.sign(unsigned, identity, Date.now() + config.systemClockOffset);
+  }
+
+  /** Through the SDK's own handler, which waits for the server to want the body. */
+  async #ask(
+    { protocol, hostname, port, path }: Base,
+    { method, key, query, body }: HotRequest,
+    headers: Record<string, string>,
+    abortSignal: AbortSignal | undefined,
+  ): Promise<Answer & { readonly body: Readable }> {
+    const { response } = await this.#client.config.requestHandler.handle(
+      {
+        protocol,
+        hostname,
+        ...(port === undefined ? {} : { port }),
+        method,
+        path: path + escapedKey(key) + (query === '' ? '' : `?${query}`),
+        query: {},
+        headers: { ...headers, expect: '100-continue' },
+        body,
+      } as Handled,
+      abortSignal === undefined ? {} : { abortSignal },
+    );
+    return { status: response.statusCode, headers: response.headers, body: response.body as Readable };
+  }
+
+  /** The SDK does the same with the answers that it sees. */
+  #setClock({ headers }: Answer): void {
+    const there = Date.parse(headers['date'] ?? '');
+    const { config } = this.#client;
+    if (Number.isNaN(there) || Math.abs(there - Date.now() - config.systemClockOffset) < SKEW_MS) return;
+    config.systemClockOffset = there - Date.now();
+  }
+}
+
+async function pooled(
+  { pool, path }: Base,
+  { method, key, query, body }: HotRequest,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<Answer & { readonly body: Readable }> {
+  const answer = await pool.request({
+    method,
+    path: path + escapedKey(key) + (query === '' ? '' : `?${query}`),
+    headers,
+    body: body ?? null,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  // A body that is given up fails; who reads it is told by what it reads.
+  answer.body.on('error', ignore);
+  return { status: answer.statusCode, headers: joined(answer.headers), body: answer.body };
+}
+
+function ignore(): void {}
+
+/** A header that came more than once has the same meaning as one with all values (RFC 9110, 5.3). */
+function joined(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string | undefined> {
+  for (const name in headers) {
+    if (Array.isArray(headers[name])) {
+      return Object.fromEntries(
+        Object.entries(headers).map(([one, value]) => [one, Array.isArray(value) ? value.join(', ') : value]),
+      );
+    }
+  }
+  return headers as Record<string, string | undefined>;
+}
+
+/** Reads an answer of which nobody wants the body, so that its connection serves again. */
+async function drained(body: Readable): Promise<void> {
+  for await (const _ of body);
+}
