@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { type ObjectReader, StoreError } from '../store.ts';
 import { asStoreError } from './errors.ts';
+import type { AnswerBody } from './hot/exchange.ts';
 
 interface At {
   readonly store: string;
@@ -10,7 +11,7 @@ interface At {
 
 /** A GetObject body as chunks; an answer that ends before its announced length is an error, not a short object. */
 export function readerBody(
-  stream: Readable,
+  stream: AnswerBody,
   size: number,
   at: At,
   signal: AbortSignal | undefined,
@@ -22,14 +23,14 @@ export function readerBody(
 }
 
 async function* counted(
-  stream: Readable,
+  stream: AnswerBody,
   size: number,
   at: At,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   let seen = 0;
   try {
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    for await (const chunk of stream) {
       signal?.throwIfAborted();
       seen += chunk.byteLength;
       yield chunk;

@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import type { StoreError } from '../store.ts';
 import type { Bucket } from './bucket.ts';
 import { statusOf } from './errors.ts';
+import type { AnswerBody } from './hot/exchange.ts';
 
 /** How an object lies there, as a request without any key shows it. */
 type Lock = 'none' | 'customer';
@@ -45,7 +45,7 @@ async function lockOf(bucket: Bucket, key: string, version: string | undefined):
   try {
     const abortSignal = AbortSignal.timeout(TRIAL_MS);
     const { Body } = await bucket.client.send(new GetObjectCommand(input), { abortSignal });
-    (Body as Readable | undefined)?.destroy();
+    (Body as AnswerBody | undefined)?.destroy();
     return 'none';
   } catch (error) {
     if (!(error instanceof Error && error.name === 'InvalidRequest')) return undefined;

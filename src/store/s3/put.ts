@@ -25,7 +25,8 @@ export async function putObject(
   const breaking = new AbortController();
   const broke = (error: unknown): void => breaking.abort(error);
   const stream = body instanceof Uint8Array ? undefined : uploadStream(body, options.size, at, broke);
-  const signal = options.signal ? AbortSignal.any([options.signal, breaking.signal]) : breaking.signal;
+  // A whole body cannot break, and a signal more costs.
+  const signal = whole === undefined ? joinedSignal(options.signal, breaking.signal) : options.signal;
   const input = {
     ...bucket.named(key),
     ContentLength: options.size,
@@ -57,6 +58,10 @@ export async function putObject(
   } finally {
     stream?.destroy();
   }
+}
+
+function joinedSignal(outer: AbortSignal | undefined, own: AbortSignal): AbortSignal {
+  return outer === undefined ? own : AbortSignal.any([outer, own]);
 }
 
 /** The digest that goes along with a whole body. @throws StoreError where the caller's facts about it are wrong. */

@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandInput } from '@aws-sdk/client-s3';
 import type { ObjectReader, ReadOptions } from '../store.ts';
 import { readerBody } from './body.ts';
 import { type Bucket, http } from './bucket.ts';
 import { headOf, wholeSize } from './facts.ts';
+import type { AnswerBody } from './hot/exchange.ts';
 
 /** One GetObject, of the object or of a version. */
 export async function readObject(
@@ -23,7 +23,7 @@ export async function readObject(
   };
   const get = () => bucket.client.send(new GetObjectCommand(input), http({ signal }));
   const output = await bucket.ask(op, key, get, which.VersionId);
-  const body = output.Body as Readable;
+  const body = output.Body as AnswerBody;
   // Servers leave out the id `null`; its tags are asked for by it all the same.
   const named = which.VersionId === undefined ? output : { ...output, VersionId: which.VersionId };
   // The head of a part is of the whole object; its tags are not asked for again with each.
@@ -33,7 +33,7 @@ export async function readObject(
 }
 
 /** A body that nobody will read does not keep its connection. */
-export async function orDestroy<T>(body: Readable, work: Promise<T>): Promise<T> {
+export async function orDestroy<T>(body: AnswerBody, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

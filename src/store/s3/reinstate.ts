@@ -1,5 +1,4 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import { GetObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import {
   type Attributes,
@@ -12,6 +11,7 @@ import {
 } from '../store.ts';
 import { readerBody, uploadStream } from './body.ts';
 import { type Bucket, http } from './bucket.ts';
+import type { AnswerBody } from './hot/exchange.ts';
 
 const MIB = 1024 ** 2;
 const PART = 64 * MIB;
@@ -83,7 +83,7 @@ async function copyPart(
   const size = end - start;
   const read = new GetObjectCommand({ ...bucket.at(from.key), ...from.which, Range: `bytes=${start}-${end - 1}` });
   const output = await bucket.send(op, from.key, () => bucket.client.send(read, http(options)));
-  const source = output.Body as Readable;
+  const source = output.Body as AnswerBody;
   const hash = createHash('sha256');
   const breaking = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, breaking.signal]) : breaking.signal;

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
   DeleteObjectCommand,
@@ -20,6 +19,7 @@ import {
 import { readerBody } from './body.ts';
 import { type Bucket, http } from './bucket.ts';
 import { attributesIn, etag, headOf } from './facts.ts';
+import type { AnswerBody } from './hot/exchange.ts';
 import { decodeListed } from './keys.ts';
 import type { S3Parts } from './parts.ts';
 import { putObject } from './put.ts';
@@ -150,7 +150,7 @@ export async function reinstateStaged(
   const at = keyOfToken(kept);
   const get = new GetObjectCommand(bucket.at(at));
   const old = await bucket.ask('reinstate', at, () => bucket.client.send(get, http(options)));
-  const source = old.Body as Readable;
+  const source = old.Body as AnswerBody;
   const size = old.ContentLength ?? 0;
   const attributes = await orDestroy(source, attributesIn(bucket, at, old, options));
   let back: ObjectHead;

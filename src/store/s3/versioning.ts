@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream';
 import { GetBucketVersioningCommand, GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { type CallOptions, type ObjectHead, type Store, StoreError, type WriteOptions } from '../store.ts';
 import { readerBody } from './body.ts';
 import { type Bucket, http, type Versioning } from './bucket.ts';
 import { attributesIn } from './facts.ts';
+import type { AnswerBody } from './hot/exchange.ts';
 import { orDestroy } from './read.ts';
 import { copyInParts } from './reinstate.ts';
 import { historyOf } from './version-list.ts';
@@ -108,17 +108,17 @@ async function writtenAgain(
   const old = await bucket.ask('reinstate', key, get, kept);
   const size = old.ContentLength ?? 0;
   const attributes = await orDestroy(
-    old.Body as Readable,
+    old.Body as AnswerBody,
     attributesIn(bucket, key, { ...old, VersionId: kept }, options),
   );
   const at = { store: bucket.store, op: 'reinstate', key };
   if (size > SMALL && store.parts !== undefined) {
-    (old.Body as Readable).destroy();
+    (old.Body as AnswerBody).destroy();
     const from = { key, which: { VersionId: kept } };
     const work = { op: 'reinstate', from, to: key, size, attributes, over: revision };
     return await copyInParts(bucket, store.parts, work, options);
   }
-  const { body } = readerBody(old.Body as Readable, size, at, options.signal);
+  const { body } = readerBody(old.Body as AnswerBody, size, at, options.signal);
   // Read to its end before the write begins: see copyInParts.
   const bytes = Buffer.concat(await Array.fromAsync(body));
   const write = { ...options, size, attributes };

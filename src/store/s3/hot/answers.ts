@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 /** An answer's status and headers, names in lower case. */
 export interface Answer {
   readonly status: number;
@@ -74,7 +72,10 @@ function read(value: string, how: How): unknown {
 const LONGEST = 64 * 1024;
 
 /** An answer that is none of success, as the SDK would throw it: `name` is the server's code. */
-export async function errorOf({ status, headers }: Answer, body: Readable | undefined): Promise<Error> {
+export async function errorOf(
+  { status, headers }: Answer,
+  body: AsyncIterable<Uint8Array> | undefined,
+): Promise<Error> {
   const text = body === undefined ? '' : await beginning(body);
   const code = element(text, 'Code') ?? (status === 404 ? 'NotFound' : 'Unknown');
   const message = element(text, 'Message') ?? (text === '' ? 'UnknownError' : NOT_XML);
@@ -88,10 +89,10 @@ export async function errorOf({ status, headers }: Answer, body: Readable | unde
 
 const NOT_XML = 'the answer is no XML';
 
-async function beginning(body: Readable): Promise<string> {
+async function beginning(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+  for await (const chunk of body) {
     chunks.push(chunk);
     size += chunk.byteLength;
     if (size > LONGEST) break;

@@ -1,9 +1,8 @@
-import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Pool } from 'undici';
 import { type Answer, errorOf, outputOf } from './answers.ts';
-import type { PoolOptions } from './pool.ts';
-import { makePool } from './pool.ts';
+import { type AnswerBody, exchange } from './exchange.ts';
+import { makePool, type PoolOptions } from './pool.ts';
 import { escapedKey, type HotRequest, requestOf } from './requests.ts';
 import { Signer } from './sign.ts';
 
@@ -38,7 +37,7 @@ export interface Watch {
 export interface WatchedAnswer {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body: Readable;
+  readonly body: AnswerBody;
   readonly address: string | undefined;
 }
 
@@ -110,7 +109,11 @@ export class Wire {
     const large = request.body !== undefined && request.body.byteLength >= ASKED_FROM;
     const answer = await (large
       ? this.#ask(base, request, headers, abortSignal)
-      : pooled(base, request, headers, abortSignal));
+      : exchange(
+          base.pool,
+          { method: request.method, path: pathOf(base, request), headers, body: request.body },
+          abortSignal,
+        ));
     const { status, body } = answer;
     this.#watch.saw(base, { statusCode: status, headers: answer.headers, body, address: this.#address });
     if (status >= 300) {
@@ -138,25 +141,27 @@ export class Wire {
 
   /** Through the SDK's own handler, which waits for the server to want the body. */
   async #ask(
-    { protocol, hostname, port, path }: Base,
-    { method, key, query, body }: HotRequest,
+    base: Base,
+    request: HotRequest,
     headers: Record<string, string>,
     abortSignal: AbortSignal | undefined,
-  ): Promise<Answer & { readonly body: Readable }> {
+  ): Promise<Answer & { readonly body: AnswerBody }> {
+    const { protocol, hostname, port } = base;
+    const { method, body } = request;
     const { response } = await this.#client.config.requestHandler.handle(
       {
         protocol,
         hostname,
         ...(port === undefined ? {} : { port }),
         method,
-        path: path + escapedKey(key) + (query === '' ? '' : `?${query}`),
+        path: pathOf(base, request),
         query: {},
         headers: { ...headers, expect: '100-continue' },
         body,
       } as Handled,
       abortSignal === undefined ? {} : { abortSignal },
     );
-    return { status: response.statusCode, headers: response.headers, body: response.body as Readable };
+    return { status: response.statusCode, headers: response.headers, body: response.body as AnswerBody };
   }
 
   /** The SDK does the same with the answers that it sees. */
@@ -168,39 +173,11 @@ export class Wire {
   }
 }
 
-async function pooled(
-  { pool, path }: Base,
-  { method, key, query, body }: HotRequest,
-  headers: Record<string, string>,
-  signal: AbortSignal | undefined,
-): Promise<Answer & { readonly body: Readable }> {
-  const answer = await pool.request({
-    method,
-    path: path + escapedKey(key) + (query === '' ? '' : `?${query}`),
-    headers,
-    body: body ?? null,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  // A body that is given up fails; who reads it is told by what it reads.
-  answer.body.on('error', ignore);
-  return { status: answer.statusCode, headers: joined(answer.headers), body: answer.body };
-}
-
-function ignore(): void {}
-
-/** A header that came more than once has the same meaning as one with all values (RFC 9110, 5.3). */
-function joined(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string | undefined> {
-  for (const name in headers) {
-    if (Array.isArray(headers[name])) {
-      return Object.fromEntries(
-        Object.entries(headers).map(([one, value]) => [one, Array.isArray(value) ? value.join(', ') : value]),
-      );
-    }
-  }
-  return headers as Record<string, string | undefined>;
-}
-
 /** Reads an answer of which nobody wants the body, so that its connection serves again. */
-async function drained(body: Readable): Promise<void> {
+async function drained(body: AnswerBody): Promise<void> {
   for await (const _ of body);
+}
+
+function pathOf({ path }: Base, { key, query }: HotRequest): string {
+  return path + escapedKey(key) + (query === '' ? '' : `?${query}`);
 }
