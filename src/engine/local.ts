@@ -39,6 +39,12 @@ export interface Moved {
   bytes: number;
 }
 
+/**
+ * Objects in work for each step that may be under way: while some wait for the ledger's disk, others have their step. What is read of an
+ * object is held only during a step.
+ */
+const AHEAD = 8;
+
 /** Steps of one object in one drive; four lead from `planned` to `tombstoned`. */
 const MOST_STEPS = 20;
 
@@ -60,6 +66,9 @@ class Drive {
   readonly #work: LocalWork;
   readonly #queue: PQueue;
   readonly #moved: Moved = { objects: 0, bytes: 0 };
+  #inWork = 0;
+  /** Told when an object is no longer in work. */
+  #left: (() => void) | undefined;
   #failure: unknown;
   #faultsInARow = 0;
 
@@ -71,7 +80,7 @@ class Drive {
   async run(): Promise<Moved> {
     for (const state of this.#work.states) {
       await this.#runState(state);
-      await this.#queue.onIdle();
+      await this.#fewerThan(1);
       if (this.#ended) break;
     }
     if (this.#failure !== undefined) throw this.#failure;
@@ -93,10 +102,23 @@ class Drive {
       for (const row of rows) {
         after = row.id;
         if (!wanted(row) || this.#work.next(row) === undefined) continue;
-        await this.#queue.onSizeLessThan(concurrency);
+        await this.#fewerThan(concurrency * AHEAD);
         if (this.#ended) return;
-        void this.#queue.add(() => this.#object(row));
+        this.#inWork += 1;
+        void this.#object(row).then(() => {
+          this.#inWork -= 1;
+          this.#left?.();
+        });
       }
+    }
+  }
+
+  /** Waits until fewer objects than this are in work. */
+  async #fewerThan(most: number): Promise<void> {
+    while (this.#inWork >= most) {
+      await new Promise<void>((told) => {
+        this.#left = told;
+      });
     }
   }
 
@@ -106,7 +128,7 @@ class Drive {
       let current: ObjectRow | undefined = row;
       for (let steps = 0; current !== undefined && !this.#ended; steps += 1) {
         // Someone who touches an object without end is left for a later run.
-        current = steps < MOST_STEPS ? await this.#step(current) : undefined;
+        current = steps < MOST_STEPS ? await this.#step(current, steps) : undefined;
       }
     } catch (error) {
       this.#failure ??= error;
@@ -114,25 +136,31 @@ class Drive {
   }
 
   /** Takes one step and gives back the object to go on with, if there is more to do. */
-  async #step(row: ObjectRow): Promise<ObjectRow | undefined> {
+  async #step(row: ObjectRow, steps: number): Promise<ObjectRow | undefined> {
     const { ledger, next } = this.#work;
     const step = next(row);
     if (step === undefined) return undefined;
-    const ready = await this.#withIntent(row, step);
+    const ready = await this.#withIntent(row, step, steps);
     if (ready === undefined) return undefined;
-    const outcome = await this.#attempt(ready, step);
+    const outcome = await this.#inTurn(steps, () => this.#attempt(ready, step));
     if (outcome === undefined) return undefined;
     await this.#finish(ready, outcome);
     if (needsPerson(row, outcome)) return undefined;
     return ledger.queries.byId(row.id);
   }
 
+  /** Objects that have come far go before those that are to begin. @returns `undefined` when the drive has ended before. */
+  #inTurn<T>(steps: number, task: () => Promise<T | undefined>): Promise<T | undefined> {
+    return this.#queue.add(async () => (this.#ended ? undefined : await task()), { priority: steps });
+  }
+
   /** The object with its intent on disk; `undefined` when the step cannot be begun. */
-  async #withIntent(row: ObjectRow, step: Step): Promise<ObjectRow | undefined> {
+  async #withIntent(row: ObjectRow, step: Step, steps: number): Promise<ObjectRow | undefined> {
     const { intent, ...unbegun } = step;
     if (intent === undefined || row.intent !== undefined) return row;
     try {
-      const meant = await this.#retried(step, () => intent(row));
+      const meant = await this.#inTurn(steps, () => this.#retried(step, () => intent(row)));
+      if (meant === undefined) return undefined;
       await this.#work.ledger.note(row, { intent: meant });
       return { ...row, intent: meant };
     } catch (error) {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+
 import { type Clock, systemClock } from '../base/clock.ts';
+import { Database } from './database.ts';
 import { LogBook } from './log-book.ts';
 import { ReachBook } from './reach-book.ts';
 import { migrations } from './schema.ts';
@@ -52,11 +53,11 @@ const RECORDS = `
 
 /** Who used this ledger: rows are only added, which triggers see to. */
 export class AccessBook {
-  readonly #db: DatabaseSync;
+  readonly #db: Database;
   readonly #writer: Writer;
   readonly #clock: Clock;
 
-  constructor(db: DatabaseSync, writer: Writer, clock: Clock) {
+  constructor(db: Database, writer: Writer, clock: Clock) {
     this.#db = db;
     this.#writer = writer;
     this.#clock = clock;
@@ -122,7 +123,7 @@ export class AccessBook {
 
   /** All, in the order in which they began; one at a time is in memory. */
   *all(): Generator<AccessRecord> {
-    for (const row of this.#db.prepare(`${RECORDS} ORDER BY b.id`).iterate()) yield accessRecord(row);
+    for (const row of this.#db.prepareApart(`${RECORDS} ORDER BY b.id`).iterate()) yield accessRecord(row);
   }
 }
 
@@ -142,7 +143,7 @@ export interface AccessLog extends Disposable {
 export function openAccessLog(stateDir: string, clock: Clock = systemClock): AccessLog | undefined {
   const file = join(stateDir, 'ledger.db');
   if (!existsSync(file)) return undefined;
-  const db = new DatabaseSync(file, { timeout: 10_000 });
+  const db = new Database(file, { timeout: 10_000 });
   try {
     const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
     if (version !== migrations().length) {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { FerryError, messageOf } from '../base/errors.ts';
 import { AccessBook } from './access-book.ts';
 import { bindPlan, type Routing } from './binding.ts';
+import { Database } from './database.ts';
 import { HistoryBook } from './history-book.ts';
 import { InventoryBook } from './inventory-book.ts';
 import type { State } from './lifecycle.ts';
@@ -50,12 +50,12 @@ export class Ledger {
   readonly log: LogBook;
   readonly uploads: UploadBook;
   readonly history: HistoryBook;
-  readonly #db: DatabaseSync;
+  readonly #db: Database;
   readonly #clock: Clock;
   readonly #writer: Writer;
   readonly #transition: Transition;
 
-  private constructor(db: DatabaseSync, stateDir: string, options: LedgerOptions) {
+  private constructor(db: Database, stateDir: string, options: LedgerOptions) {
     this.stateDir = stateDir;
     this.#db = db;
     this.#clock = options.clock ?? systemClock;
@@ -147,9 +147,9 @@ export class Ledger {
   }
 }
 
-function connect(file: string, readOnly: boolean): DatabaseSync {
+function connect(file: string, readOnly: boolean): Database {
   try {
-    return new DatabaseSync(file, { timeout: 10_000, readOnly });
+    return new Database(file, { timeout: 10_000, readOnly });
   } catch (error) {
     throw asFerryError(file, error);
   }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { Frontier, leafHash } from '../base/merkle.ts';
+import type { Database } from './database.ts';
 import { type ObjectRow, objectRow } from './rows.ts';
 import type { Writer } from './writer.ts';
 
@@ -58,13 +59,13 @@ const SALT = 32;
  * the tree and what was said of each object change in one transaction.
  */
 export class LogBook {
-  readonly #db: DatabaseSync;
+  readonly #db: Database;
   readonly #writer: Writer;
   readonly #clock: Clock;
   readonly #unlogged: StatementSync;
   readonly #logged: StatementSync;
 
-  constructor(db: DatabaseSync, writer: Writer, clock: Clock) {
+  constructor(db: Database, writer: Writer, clock: Clock) {
     this.#db = db;
     this.#writer = writer;
     this.#clock = clock;
@@ -138,7 +139,7 @@ export class LogBook {
   /** The leaves from `start` to before `end`, without ends of lines. */
   lines(start: number, end: number): Buffer[] {
     const found: Buffer[] = [];
-    const rows = this.#db.prepare('SELECT * FROM log WHERE first < ? AND first + leaves > ? ORDER BY first');
+    const rows = this.#db.prepareApart('SELECT * FROM log WHERE first < ? AND first + leaves > ? ORDER BY first');
     for (const row of rows.iterate(end, start)) {
       const first = Number(row['first']);
       const all = linesOf(zstdDecompressSync(row['texts'] as Uint8Array));
@@ -185,7 +186,7 @@ export class LogBook {
     readonly key: string;
   }> {
     const rows = this.#db
-      .prepare(`
+      .prepareApart(`
         SELECT leaf, partition.name AS partition, store.name AS source, key FROM object
         JOIN store ON store.id = object.source JOIN partition ON partition.id = object.partition
         WHERE leaf IS NOT NULL ORDER BY leaf`)

@@ -1,4 +1,6 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+
+import type { Database } from './database.ts';
 import { noStates, type State } from './lifecycle.ts';
 import { type ObjectRow, objectRow, stateOf } from './rows.ts';
 
@@ -14,11 +16,11 @@ const ROW =
 
 /** What readers ask of a ledger. Nothing here changes it. */
 export class Queries {
-  readonly #db: DatabaseSync;
+  readonly #db: Database;
   readonly #next: StatementSync;
   readonly #byKey: StatementSync;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: Database) {
     this.#db = db;
     this.#next = db.prepare(`${ROW} WHERE object.state = ? AND object.id > ? ORDER BY object.id LIMIT ?`);
     this.#byKey = db.prepare(`${ROW} WHERE object.source = (SELECT id FROM store WHERE name = ?) AND object.key = ?`);
@@ -84,7 +86,7 @@ export class Queries {
    */
   *keptBy(source: string): Generator<{ readonly token: string; readonly object: number }> {
     const rows = this.#db
-      .prepare(`
+      .prepareApart(`
         WITH held AS (
           SELECT id, replace(json_extract(tombstone, '$.kept'), 'staged:.ferry-held/', '') AS kept FROM object
           WHERE source = (SELECT id FROM store WHERE name = ?) AND json_extract(tombstone, '$.kept') IS NOT NULL

@@ -161,6 +161,8 @@ function digestOf(input: Input, body: Uint8Array | undefined): string {
 }
 
 function queryOf(pairs: readonly (readonly [string, string])[]): string {
+  const [first] = pairs;
+  if (first?.[0] === NAME && pairs.length === 1) return `${NAME}=${first[1]}`;
   return pairs
     .map(([name, value]) => `${escaped(name)}=${escaped(value)}`)
     .sort()

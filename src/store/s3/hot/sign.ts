@@ -1,4 +1,4 @@
-import { createHmac, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What a request is signed with. */
 export interface Identity {
@@ -29,7 +29,9 @@ const UNSIGNED = new Set(['cache-control', 'connection', 'expect', 'transfer-enc
  */
 export class Signer {
   readonly #region: string;
-  #key: { readonly secret: string; readonly day: string; readonly key: Buffer } | undefined;
+  #key: { readonly secret: string; readonly day: string; readonly key: HmacKey } | undefined;
+  #second = 0;
+  #stamp = '';
 
   constructor(region: string) {
     this.#region = region;
@@ -38,7 +40,7 @@ export class Signer {
   /** All headers that are to be sent. @param now milliseconds since 1970, by the server's clock. */
   sign(request: Unsigned, identity: Identity, now: number): Record<string, string> {
     const { method, path, query, payload } = request;
-    const time = stamp(now);
+    const time = this.#stampOf(now);
     const headers: Record<string, string> = { ...request.headers, 'x-amz-content-sha256': payload, 'x-amz-date': time };
     if (identity.sessionToken !== undefined) headers['x-amz-security-token'] = identity.sessionToken;
     const names = Object.keys(headers)
@@ -50,31 +52,56 @@ export class Signer {
     const digest = hash('sha256', `${canonical}\n${signed}\n${payload}`, 'hex');
     const day = time.slice(0, 8);
     const scope = `${day}/${this.#region}/s3/aws4_request`;
-    const signature = createHmac('sha256', this.#keyOf(identity.secretAccessKey, day))
-      .update(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${digest}`)
-      .digest('hex');
+    const key = this.#keyOf(identity.secretAccessKey, day);
+    const signature = hmac(key, `AWS4-HMAC-SHA256\n${time}\n${scope}\n${digest}`).toString('hex');
     headers['authorization'] =
       `AWS4-HMAC-SHA256 Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
     return headers;
   }
 
-  #keyOf(secret: string, day: string): Buffer {
+  #keyOf(secret: string, day: string): HmacKey {
     if (this.#key?.secret === secret && this.#key.day === day) return this.#key.key;
-    const key = [day, this.#region, 's3', 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`));
+    const first = hmacKey(Buffer.from(`AWS4${secret}`));
+    const key = [day, this.#region, 's3', 'aws4_request'].reduce((last, text) => hmacKey(hmac(last, text)), first);
     this.#key = { secret, day, key };
     return key;
   }
+
+  /** `20261125T102631Z` */
+  #stampOf(now: number): string {
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) {
+      this.#stamp = `${new Date(second * 1_000).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+      this.#second = second;
+    }
+    return this.#stamp;
+  }
 }
 
-function hmac(key: Buffer, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
+/** A key of HMAC (RFC 2104, 2) as its two digests begin with it. */
+interface HmacKey {
+  readonly inner: Buffer;
+  readonly outer: Buffer;
 }
 
-/** `20261125T102631Z` */
-function stamp(now: number): string {
-  return `${new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+const BLOCK = 64;
+
+function hmacKey(key: Buffer): HmacKey {
+  const padded = Buffer.alloc(BLOCK);
+  (key.byteLength > BLOCK ? hash('sha256', key, 'buffer') : key).copy(padded);
+  return { inner: padded.map((byte) => byte ^ 0x36) as Buffer, outer: padded.map((byte) => byte ^ 0x5c) as Buffer };
+}
+
+/** HMAC-SHA-256. Two digests made at once take a fifth of the time that an object of Node's for it takes. */
+function hmac({ inner, outer }: HmacKey, text: string): Buffer {
+  const message = Buffer.allocUnsafe(BLOCK + Buffer.byteLength(text));
+  message.set(inner);
+  message.write(text, BLOCK);
+  return hash('sha256', Buffer.concat([outer, hash('sha256', message, 'buffer')]), 'buffer');
 }
 
 function collapsed(value: string): string {
-  return value.trim().replaceAll(/\s+/g, ' ');
+  return SPACED.test(value) ? value.trim().replaceAll(/\s+/g, ' ') : value;
 }
+
+const SPACED = /^\s|\s\s|\s$|[\t\n]/;

@@ -105,15 +105,13 @@ export class Wire {
     const base = this.#base;
     if (base === undefined) throw new Error('it is not known where the bucket is');
     this.#watch.asks(base);
-    const headers = await this.#signed(base, request);
+    const path = base.path + escapedKey(request.key);
+    const headers = await this.#signed(base, path, request);
+    const target = request.query === '' ? path : `${path}?${request.query}`;
     const large = request.body !== undefined && request.body.byteLength >= ASKED_FROM;
     const answer = await (large
-      ? this.#ask(base, request, headers, abortSignal)
-      : exchange(
-          base.pool,
-          { method: request.method, path: pathOf(base, request), headers, body: request.body },
-          abortSignal,
-        ));
+      ? this.#ask(base, target, request, headers, abortSignal)
+      : exchange(base.pool, { method: request.method, path: target, headers, body: request.body }, abortSignal));
     const { status, body } = answer;
     this.#watch.saw(base, { statusCode: status, headers: answer.headers, body, address: this.#address });
     if (status >= 300) {
@@ -131,17 +129,18 @@ export class Wire {
     void this.#base?.pool.destroy();
   }
 
-  async #signed({ signer, host, path }: Base, request: HotRequest): Promise<Record<string, string>> {
-    const { method, key, query, payload } = request;
+  async #signed({ signer, host }: Base, path: string, request: HotRequest): Promise<Record<string, string>> {
+    const { method, query, payload } = request;
     const { config } = this.#client;
     const identity = await config.credentials();
-    const unsigned = { method, path: path + escapedKey(key), query, headers: { ...request.headers, host }, payload };
+    const unsigned = { method, path, query, headers: { ...request.headers, host }, payload };
     return signer.sign(unsigned, identity, Date.now() + config.systemClockOffset);
   }
 
   /** Through the SDK's own handler, which waits for the server to want the body. */
   async #ask(
     base: Base,
+    target: string,
     request: HotRequest,
     headers: Record<string, string>,
     abortSignal: AbortSignal | undefined,
@@ -154,7 +153,7 @@ export class Wire {
         hostname,
         ...(port === undefined ? {} : { port }),
         method,
-        path: pathOf(base, request),
+        path: target,
         query: {},
         headers: { ...headers, expect: '100-continue' },
         body,
@@ -176,8 +175,4 @@ export class Wire {
 /** Reads an answer of which nobody wants the body, so that its connection serves again. */
 async function drained(body: AnswerBody): Promise<void> {
   for await (const _ of body);
-}
-
-function pathOf({ path }: Base, { key, query }: HotRequest): string {
-  return path + escapedKey(key) + (query === '' ? '' : `?${query}`);
 }
