@@ -83,6 +83,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
         new Option('--until <state>', 'stop before the plan does').choices(['copied', 'verified', 'tombstoned']),
       )
       .option('--partition <name>', 'only this partition (repeatable)', collect)
+      .option('--no-list', 'list no source again whose listing is complete; what was written since is not found then')
       .addOption(
         new Option('--progress <mode>', 'how to show progress')
           .choices(['auto', 'tty', 'json', 'none'])

@@ -24,6 +24,8 @@ export interface LocalWork {
   readonly ledger: Ledger;
   /** States to take objects from, one after the other. */
   readonly states: readonly State[];
+  /** Of these states only objects whose next step was begun: so many may be done that looking at each takes long. */
+  readonly begunOnly?: readonly State[];
   readonly wanted: (row: ObjectRow) => boolean;
   readonly next: NextStep;
   /** Objects in work at once. */
@@ -93,11 +95,12 @@ class Drive {
   }
 
   async #runState(state: State): Promise<void> {
-    const { ledger, wanted, concurrency } = this.#work;
+    const { ledger, wanted, concurrency, begunOnly } = this.#work;
+    const begun = begunOnly?.includes(state) === true;
     const batch = Math.max(64, concurrency * 4);
     let after = 0;
     for (;;) {
-      const rows = ledger.queries.next(state, after, batch);
+      const rows = begun ? ledger.queries.nextBegun(state, after, batch) : ledger.queries.next(state, after, batch);
       if (rows.length === 0) return;
       for (const row of rows) {
         after = row.id;

@@ -32,6 +32,8 @@ export interface MigrateWork {
   readonly partitions: ReadonlySet<string> | undefined;
   /** The sealed plan and the approvals that the run is under; left out: none. */
   readonly authority?: Authority | undefined;
+  /** Whether sources whose listing is complete are listed again, for what was written since; they are where left out. */
+  readonly lists?: boolean;
   readonly retry: RetryPolicy;
   readonly listener: Listener;
   readonly stop: AbortSignal;
@@ -41,7 +43,8 @@ export interface MigrateWork {
 
 /**
  * Takes every object to where the plan wants it. A listing that was cut off goes on; work that was cut off is finished before
- * anything is listed again; and a listing that is whole and of this call ends every call, so that late writers are found.
+ * anything is listed again; and a listing that is whole and of this call ends every call, so that late writers are found, unless the
+ * work says that nothing is listed again.
  *
  * @throws FerryError as `drive` does, and `refused` when objects are unassigned or a store lacks what safety needs.
  */
@@ -66,6 +69,7 @@ async function migrateAll(asked: MigrateWork): Promise<Moved> {
   const { authority } = work;
   // What was sealed is compared with a listing of its own: an earlier one may be older than the seal.
   const uncompared = authority?.uncompared === true;
+  if (uncompared && work.lists === false) refuseUnlisted();
   const resumed = sources(work.context.plan).filter((name) => uncompared || !isListed(work, name));
   // A listing that goes on where an earlier call was cut off has not seen what was written before that place since.
   const whole = resumed.filter(
@@ -80,7 +84,7 @@ async function migrateAll(asked: MigrateWork): Promise<Moved> {
   const begun: State[] = work.ledger.queries.anyLeaving() ? ['tombstoned'] : [];
   add(moved, await driveAll(work, [...begun, ...UNRESOLVED, 'verified', 'copied', 'planned']));
   await abortUploads(work.context, work.ledger, ['planned', 'failed']);
-  const late = sources(work.context.plan).filter((name) => !whole.includes(name));
+  const late = work.lists === false ? [] : sources(work.context.plan).filter((name) => !whole.includes(name));
   if (late.length > 0) {
     for (const name of late) await list(work, name);
     refuseUnassigned(work);
@@ -88,6 +92,16 @@ async function migrateAll(asked: MigrateWork): Promise<Moved> {
   }
   await takeBackLate(work, fresh);
   return moved;
+}
+
+function refuseUnlisted(): never {
+  throw new FerryError({
+    fault: 'usage',
+    op: 'run the plan',
+    subject: '--no-list',
+    why: 'the sources have not been compared with the sealed plan yet, which takes a listing',
+    hint: 'leave --no-list out this time',
+  });
 }
 
 function isListed(work: MigrateWork, source: string): boolean {
@@ -142,11 +156,18 @@ async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Mo
     states,
     wanted: (row) => partitions === undefined || partitions.has(row.partition),
     next: nextStep(context, until, work.authority),
+    begunOnly: doneAt(until),
     concurrency: context.plan.limits.concurrency,
     retry,
     listener,
     stop,
   });
+}
+
+/** States in which an object is done, but for what was begun and cut off. */
+function doneAt(until: Finish): readonly State[] {
+  if (until === 'copied') return ['copied', 'verified'];
+  return until === 'verified' ? ['verified'] : [];
 }
 
 /** Which step an object takes next on its way to `until`. */

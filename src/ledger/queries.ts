@@ -31,6 +31,16 @@ export class Queries {
     return this.#next.all(state, afterId, limit).map(objectRow);
   }
 
+  /** Rows of one state whose next step was begun, after an id, in order of id. */
+  nextBegun(state: State, afterId: number, limit: number): ObjectRow[] {
+    return this.#db
+      .prepare(
+        `${ROW} WHERE object.state = ? AND object.id > ? AND object.intent IS NOT NULL ORDER BY object.id LIMIT ?`,
+      )
+      .all(state, afterId, limit)
+      .map(objectRow);
+  }
+
   /** All rows of the given states, streamed in order of id. */
   *inStates(states: readonly State[], pageSize = 1_000): Generator<ObjectRow> {
     for (const state of states) {

@@ -254,11 +254,17 @@ CREATE TRIGGER object_added AFTER INSERT ON object BEGIN
     ON CONFLICT DO UPDATE SET objects = objects + 1, bytes = bytes + excluded.bytes;
 END;
 
+CREATE INDEX object_begun ON object (state, id) WHERE intent IS NOT NULL;
+
 CREATE INDEX object_by_state ON object (state, id);
+
+CREATE INDEX object_damaged ON object (state) WHERE integrity = 1;
 
 CREATE TRIGGER object_dropped AFTER DELETE ON object BEGIN
   UPDATE tally SET objects = objects - 1, bytes = bytes - old.size WHERE partition = old.partition AND state = old.state;
 END;
+
+CREATE INDEX object_leaving ON object (state) WHERE tombstone ->> 'leaving' IS NOT NULL;
 
 CREATE TRIGGER object_moved AFTER UPDATE OF state, size, partition ON object BEGIN
   UPDATE tally SET objects = objects - 1, bytes = bytes - old.size WHERE partition = old.partition AND state = old.state;

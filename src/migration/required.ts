@@ -1,6 +1,6 @@
 import { FerryError } from '../base/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Finish } from '../plan/types.ts';
+import type { Finish, Plan } from '../plan/types.ts';
 import type { StepContext } from './context.ts';
 import { type Capability, probe } from './probe.ts';
 
@@ -20,6 +20,7 @@ export async function requireCapabilities(
   for (const name of new Set(plan.partitions.map((partition) => partition.to))) {
     await requireOne(context, ledger, name, 'create-if-absent');
     if (plan.verify === 'attested') await requireOne(context, ledger, name, 'checks-digest');
+    else if (isUnsigned(plan, name)) await requireUnsigned(context, ledger, name);
   }
   const withoutCas = new Set<string>();
   if (until !== 'tombstoned') return withoutCas;
@@ -30,6 +31,25 @@ export async function requireCapabilities(
     withoutCas.add(name);
   }
   return withoutCas;
+}
+
+function isUnsigned({ stores }: Plan, name: string): boolean {
+  const store = stores[name];
+  return store?.type === 's3' && store.payload === 'unsigned';
+}
+
+/** Nothing else tells the server which bytes were meant. @throws FerryError `refused` */
+async function requireUnsigned(context: StepContext, ledger: Ledger, name: string): Promise<void> {
+  const missing = await missingAt(context, ledger, name, 'checks-digest');
+  if (missing === undefined) return;
+  throw new FerryError({
+    fault: 'refused',
+    op: 'leave bodies out of signatures',
+    subject: name,
+    why: 'the server takes bytes that are not of the SHA-256 sent with them, and their signature would not tell it either',
+    hint: `nothing was moved; leave payload: unsigned out of stores.${name}`,
+    field: `stores.${name}.payload`,
+  });
 }
 
 /** Without compare-and-swap a write that the marker hits shows in the history alone. @throws FerryError `refused` */

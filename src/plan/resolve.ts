@@ -144,6 +144,7 @@ function storeOf(name: string, store: StoreDocument, folder: string): StoreSpec 
     bucket: store.bucket,
     prefix: store.prefix,
     pathStyle: store.pathStyle,
+    ...(store.payload === 'unsigned' ? { payload: store.payload } : {}),
     credentials: credentialsOf(store.credentials),
     encryption: encryptionOf(store.encryption, folder),
     ...(store.expect === undefined ? {} : { expect: store.expect }),

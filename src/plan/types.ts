@@ -104,6 +104,8 @@ export interface S3StoreSpec extends AnyStoreSpec {
   readonly prefix: string;
   /** `undefined` means: path style when an endpoint is given. */
   readonly pathStyle: boolean | undefined;
+  /** The body's SHA-256 goes along in a header that is signed and that the server has to check; left out: the signature covers it itself, too. */
+  readonly payload?: 'unsigned';
   readonly credentials: CredentialsSpec;
   /** What must be observed of it. Hosts with a leading dot are ends of hosts; addresses are networks in CIDR notation. */
   readonly expect?: {

@@ -110,6 +110,21 @@ describe('run', () => {
     expect(readFileSync(join(laid.hamar, 'users/SE/new/late.txt'), 'utf8')).toBe('late');
   });
 
+  it('leaves what was written since to a later run where nothing is to be listed again, and says so', async () => {
+    const laid = layOut();
+    const first = await run(laid, '--until', 'copied', '--no-list');
+    // A source that was never listed is.
+    expect(documentOf<RunDocument>(first).totals).toMatchObject({ objects: 5, states: { copied: 5 } });
+    writeTree(laid.legacy, { 'users/SE/new/late.txt': 'late' });
+    const ended = await run(laid, '--no-list');
+    expect(documentOf<RunDocument>(ended)).toMatchObject({
+      relisted: false,
+      totals: { objects: 5, states: { tombstoned: 5 } },
+    });
+    expect(ended.stderr).toContain('what was written since is not looked for');
+    expect(documentOf<RunDocument>(await run(laid)).totals).toMatchObject({ objects: 6, states: { tombstoned: 6 } });
+  });
+
   it('refuses objects that no rule names, before a byte moves', async () => {
     const laid = layOut();
     writeTree(laid.legacy, { 'forgotten/data.txt': 'x' });

@@ -17,6 +17,8 @@ export interface RunOptions extends GlobalOptions, ApprovalOptions {
   readonly until?: Finish;
   readonly partition?: readonly string[];
   readonly progress: ProgressMode;
+  /** False: sources whose listing is complete are not listed again. */
+  readonly list?: boolean;
 }
 
 /** How often the ledger is told how much this invocation has sent. */
@@ -40,10 +42,10 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<Ve
     try {
       await work(session, { until, partitions, openAuthority }, options, io, moved);
     } catch (error) {
-      report(session, moved, (Date.now() - started) / 1000, io, error);
+      report(session, options, moved, (Date.now() - started) / 1000, io, error);
       throw error;
     }
-    return verdictOf(report(session, moved, (Date.now() - started) / 1000, io));
+    return verdictOf(report(session, options, moved, (Date.now() - started) / 1000, io));
   });
 }
 
@@ -81,7 +83,10 @@ async function work(
   try {
     const authority = openAuthority(ledger);
     const retry = retryPolicy(io);
-    await migrate({ context, ledger, router, until, partitions, authority, retry, listener, stop: io.stop });
+    const lists = options.list !== false;
+    if (!lists)
+      io.tell('sources whose listing is complete are not listed again: what was written since is not looked for');
+    await migrate({ context, ledger, router, until, partitions, authority, lists, retry, listener, stop: io.stop });
   } catch (error) {
     outcome = error instanceof FerryError ? error.fault : 'fault';
     throw error;
@@ -92,10 +97,18 @@ async function work(
   }
 }
 
-function report(session: Session, moved: Moved, seconds: number, io: Io, error?: unknown): Summary {
+function report(
+  session: Session,
+  options: RunOptions,
+  moved: Moved,
+  seconds: number,
+  io: Io,
+  error?: unknown,
+): Summary {
   const summary = summarise(session.plan, session.ledger);
   const failed = error === undefined ? {} : { error: errorDocument(error) };
-  io.document({ ...summary, transferred: { ...moved }, seconds, ...failed });
+  const unlisted = options.list === false ? { relisted: false } : {};
+  io.document({ ...summary, transferred: { ...moved }, seconds, ...unlisted, ...failed });
   io.print(renderSummary(summary, moved, seconds));
   return summary;
 }

@@ -140,6 +140,10 @@ const s3StoreSchema = mapping(
       description:
         'Whether the bucket stands in the path of a URL and not in its host; by default where an endpoint is given.',
     }),
+    payload: z.enum(['signed', 'unsigned'], { error: 'signed or unsigned' }).default('signed').meta({
+      description:
+        'Whether the signature of a request covers the SHA-256 of its body too, or the server checks that by a signed header alone.',
+    }),
     jurisdiction: jurisdiction(),
     credentials: credentialsSchema.optional(),
     encryption: encryptionSchema.optional(),

@@ -43,7 +43,12 @@ export function makeClient(spec: S3StoreSpec, env: Env, sighting = new Sighting(
   const client = sendsExpires(new S3Client(config));
   sighting.watch(client);
   if (spec.encryption?.type === 'SSE-C') keepsKeys(client, spec.name);
-  return hastened(client, sighting, { connect: agents.connect, connectMs: CONNECT_MS, silenceMs: SILENCE_MS });
+  return hastened(client, sighting, {
+    connect: agents.connect,
+    connectMs: CONNECT_MS,
+    silenceMs: SILENCE_MS,
+    unsigned: spec.payload === 'unsigned',
+  });
 }
 
 /** How long a connection may take to come about, in milliseconds. */

@@ -1,5 +1,5 @@
 import type { S3Client } from '@aws-sdk/client-s3';
-import { type SendOptions, type SignedRequest, type Watch, Wire } from './wire.ts';
+import { type SendOptions, type SignedRequest, type Watch, Wire, type WireOptions } from './wire.ts';
 
 type Command = Parameters<S3Client['send']>[0];
 
@@ -8,8 +8,8 @@ type Command = Parameters<S3Client['send']>[0];
  *
  * @returns the client.
  */
-export function hastened(client: S3Client, watch: Watch, connections: ConstructorParameters<typeof Wire>[2]): S3Client {
-  const wire = new Wire(client, watch, connections);
+export function hastened(client: S3Client, watch: Watch, options: WireOptions): S3Client {
+  const wire = new Wire(client, watch, options);
   client.middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {

@@ -41,6 +41,11 @@ export interface WatchedAnswer {
   readonly address: string | undefined;
 }
 
+export interface WireOptions extends Omit<PoolOptions, 'origin' | 'connected'> {
+  /** Whether a body whose SHA-256 goes along in a signed header is left out of the signature, so that the server makes one digest less. */
+  readonly unsigned: boolean;
+}
+
 export interface SendOptions {
   readonly abortSignal?: AbortSignal | undefined;
 }
@@ -61,14 +66,14 @@ const SKEW_MS = 5 * 60_000;
 export class Wire {
   readonly #client: S3Client;
   readonly #watch: Watch;
-  readonly #connections: Omit<PoolOptions, 'origin' | 'connected'>;
+  readonly #options: WireOptions;
   #base: Base | undefined;
   #address: string | undefined;
 
-  constructor(client: S3Client, watch: Watch, connections: Omit<PoolOptions, 'origin' | 'connected'>) {
+  constructor(client: S3Client, watch: Watch, options: WireOptions) {
     this.#client = client;
     this.#watch = watch;
-    this.#connections = connections;
+    this.#options = options;
   }
 
   /** Takes note of where a HeadBucket went. One that is not signed as a plain request to S3 is no example for others. */
@@ -86,7 +91,7 @@ export class Wire {
       path: path.endsWith('/') ? path : `${path}/`,
       signer: new Signer(region),
       pool: makePool({
-        ...this.#connections,
+        ...this.#options,
         origin: `${protocol}//${host}`,
         connected: (address) => {
           this.#address = address;
@@ -130,10 +135,12 @@ export class Wire {
   }
 
   async #signed({ signer, host }: Base, path: string, request: HotRequest): Promise<Record<string, string>> {
-    const { method, query, payload } = request;
+    const { method, query, headers: given } = request;
+    const isChecked = given['x-amz-checksum-sha256'] !== undefined;
+    const payload = this.#options.unsigned && isChecked ? 'UNSIGNED-PAYLOAD' : request.payload;
     const { config } = this.#client;
     const identity = await config.credentials();
-    const unsigned = { method, path, query, headers: { ...request.headers, host }, payload };
+    const unsigned = { method, path, query, headers: { ...given, host }, payload };
     return signer.sign(unsigned, identity, Date.now() + config.systemClockOffset);
   }
 

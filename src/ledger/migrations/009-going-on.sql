@@ -3,3 +3,8 @@ CREATE TABLE settled (
   source INTEGER PRIMARY KEY REFERENCES store (id),
   before INTEGER NOT NULL                -- those that the ledger was told of before this time; milliseconds since 1970
 ) STRICT;
+
+-- What a run that goes on has to find among very many objects that are done.
+CREATE INDEX object_begun ON object (state, id) WHERE intent IS NOT NULL;
+CREATE INDEX object_damaged ON object (state) WHERE integrity = 1;
+CREATE INDEX object_leaving ON object (state) WHERE tombstone ->> 'leaving' IS NOT NULL;
