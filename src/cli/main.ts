@@ -40,9 +40,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Whoever read the output may leave, as `head` does: what is being done goes on, and its exit code stays what it is. */
+/** Whoever read the output may leave, as `head` or a closed terminal does: what is being done goes on, and its exit code stays what it is. */
 function unlessGone(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }
 
 function explain(error: unknown, json: boolean): number {

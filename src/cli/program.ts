@@ -21,6 +21,7 @@ import { writeDocument } from './document.ts';
 import { addEvidence } from './evidence-commands.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io, Verdict } from './io.ts';
+import { addLimits } from './limits-commands.ts';
 import { makeLog } from './log.ts';
 import { placed } from './plan-file.ts';
 import { addPolicy } from './policy-commands.ts';
@@ -94,6 +95,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     run,
   );
   act(add('status', 'counts per partition and state; works while a run is on').argument('<plan>'), status);
+  addLimits(program, act);
   act(add('verify', 'read every migrated object at its centre again').argument('<plan>'), verifyCommand);
   act<AuditOptions>(
     add('audit', 'look at a random sample of what was migrated, and say what that proves; changes nothing')

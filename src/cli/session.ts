@@ -2,6 +2,7 @@ import { BufferPool } from '../base/budget.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Egress } from '../base/egress.ts';
 import type { RetryPolicy } from '../base/retry.ts';
+import type { LiveLimits } from '../engine/limits.ts';
 import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
 import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -16,6 +17,7 @@ import { type Call, recorded, recordedBeside } from './access.ts';
 import { gatherEvidence, gatherLeft } from './evidence-log.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io } from './io.ts';
+import { followLimits } from './live-limits.ts';
 import { checkPlan, isRefused, type PlacedFinding } from './plan-file.ts';
 
 /** A valid plan inside its residency zone, and where its state is. */
@@ -67,6 +69,8 @@ export interface Session {
   readonly stores: ReadonlyMap<string, Store>;
   readonly context: StepContext;
   readonly runId: number;
+  /** The limits that hold, followed as they change. */
+  readonly limits: LiveLimits;
 }
 
 /**
@@ -99,16 +103,19 @@ export async function withSession<T>(
 
 async function withStores<T>(
   command: string,
-  { plan }: Opened,
+  { plan, stateDir }: Opened,
   io: Io,
   ledger: Ledger,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
+  using following = followLimits(command, { plan, stateDir }, io);
+  const { limits } = following;
   const stores = await openStores(plan, {
     env: io.env,
     retry: retryPolicy(io),
     missingCentre: (name) => (holdsCopies(plan, ledger, name) ? 'refuse' : 'make'),
     sweep: true,
+    limits,
     made: (made) => ledger.bind(routingOf(plan, made)),
     tried: (store) => recordObserved(ledger, store),
     signal: io.abort,
@@ -117,7 +124,7 @@ async function withStores<T>(
     const context = contextOf(plan, ledger, stores, io);
     const runId = ledger.runs.begin(command);
     io.log.info({ command, plan: plan.name, digest: plan.digest }, 'started');
-    return await work({ plan, ledger, stores, context, runId });
+    return await work({ plan, ledger, stores, context, runId, limits });
   } finally {
     await closeStores(stores);
   }

@@ -5,6 +5,16 @@ export interface Signals {
   release(): void;
 }
 
+/** Calls back with each SIGHUP, which ends the process else. @returns what ends that. */
+export function listenForHangup(heard: () => void): Disposable {
+  process.on('SIGHUP', heard);
+  return {
+    [Symbol.dispose]: () => {
+      process.off('SIGHUP', heard);
+    },
+  };
+}
+
 export function listenForSignals(): Signals {
   const stop = new AbortController();
   const abort = new AbortController();

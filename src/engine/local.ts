@@ -30,6 +30,8 @@ export interface LocalWork {
   readonly next: NextStep;
   /** Objects in work at once. */
   readonly concurrency: number;
+  /** Where that may change meanwhile: calls back with each new number, and gives back what ends that. */
+  readonly widths?: ((changed: (concurrency: number) => void) => () => void) | undefined;
   readonly retry: RetryPolicy;
   readonly listener: Listener;
   /** Aborted: no new step starts; what is under way comes to its end. */
@@ -80,6 +82,17 @@ class Drive {
   }
 
   async run(): Promise<Moved> {
+    const release = this.#work.widths?.((concurrency) => {
+      this.#queue.concurrency = concurrency;
+    });
+    try {
+      return await this.#runStates();
+    } finally {
+      release?.();
+    }
+  }
+
+  async #runStates(): Promise<Moved> {
     for (const state of this.#work.states) {
       await this.#runState(state);
       await this.#fewerThan(1);
@@ -105,7 +118,7 @@ class Drive {
       for (const row of rows) {
         after = row.id;
         if (!wanted(row) || this.#work.next(row) === undefined) continue;
-        await this.#fewerThan(concurrency * AHEAD);
+        await this.#fewerThan(this.#queue.concurrency * AHEAD);
         if (this.#ended) return;
         this.#inWork += 1;
         void this.#object(row).then(() => {

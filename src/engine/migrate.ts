@@ -21,6 +21,7 @@ import type { SealedInventory } from '../policy/sealed-plan.ts';
 import type { Authority } from './authority.ts';
 import type { Listener } from './events.ts';
 import { takeBackLate } from './late-writes.ts';
+import type { LiveLimits } from './limits.ts';
 import { asFault, drive, type Moved, type Step } from './local.ts';
 
 export interface MigrateWork {
@@ -37,6 +38,8 @@ export interface MigrateWork {
   readonly retry: RetryPolicy;
   readonly listener: Listener;
   readonly stop: AbortSignal;
+  /** The limits that hold, where they may change meanwhile. */
+  readonly limits?: LiveLimits | undefined;
   /** How long after the last tombstone programs are given to end what they had begun, in milliseconds; a second where left out. */
   readonly lateMs?: number;
 }
@@ -149,7 +152,7 @@ function refuseUnassigned(work: MigrateWork): void {
 }
 
 async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Moved> {
-  const { ledger, partitions, retry, listener, stop, until } = work;
+  const { ledger, partitions, retry, listener, stop, until, limits } = work;
   const context = await withKeyGuard(work.context, ledger);
   return await drive({
     ledger,
@@ -157,7 +160,8 @@ async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Mo
     wanted: (row) => partitions === undefined || partitions.has(row.partition),
     next: nextStep(context, until, work.authority),
     begunOnly: doneAt(until),
-    concurrency: context.plan.limits.concurrency,
+    concurrency: limits?.now.concurrency.value ?? context.plan.limits.concurrency,
+    widths: limits && ((changed) => limits.onChange(({ concurrency }) => changed(concurrency.value))),
     retry,
     listener,
     stop,

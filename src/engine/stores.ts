@@ -1,5 +1,4 @@
 import { isAbsolute, relative, resolve } from 'node:path';
-import { systemClock } from '../base/clock.ts';
 import { FerryError } from '../base/errors.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import { sources } from '../plan/router.ts';
@@ -7,8 +6,9 @@ import type { Plan } from '../plan/types.ts';
 import { MemoryStore } from '../store/memory/memory-store.ts';
 import { makeStore } from '../store/open-store.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import { limited, TokenBucket } from '../store/wrap/limited.ts';
+import { limited } from '../store/wrap/limited.ts';
 import { retrying } from '../store/wrap/retrying.ts';
+import { LiveLimits } from './limits.ts';
 import { outOfReach } from './local.ts';
 
 export interface StoresOptions {
@@ -18,6 +18,8 @@ export interface StoresOptions {
   readonly missingCentre: (name: string) => 'make' | 'empty' | 'refuse';
   /** Whether to clean up after dead writers: only for who may write. */
   readonly sweep: boolean;
+  /** The limits that hold, where more than the plan decides on them. */
+  readonly limits?: LiveLimits | undefined;
   /** Called before any store is touched. */
   readonly made?: (stores: ReadonlyMap<string, Store>) => void;
   /** Told of each store when it was opened, also when it was refused. */
@@ -42,18 +44,13 @@ export async function openStores(plan: Plan, options: StoresOptions): Promise<Ma
 /** All stores of a plan, limited and retrying, not open yet. @throws FerryError `usage` where credentials are not to be found. */
 export async function makeStores(
   plan: Plan,
-  { env, retry }: Pick<StoresOptions, 'env' | 'retry'>,
+  { env, retry, limits = new LiveLimits(plan.limits) }: Pick<StoresOptions, 'env' | 'retry' | 'limits'>,
 ): Promise<Map<string, Store>> {
   const stores = new Map<string, Store>();
   const legacy = new Set(sources(plan));
-  const { bandwidth, requests } = plan.limits;
-  const bytes = bandwidth === undefined ? undefined : new TokenBucket(bandwidth, systemClock);
   try {
     for (const spec of Object.values(plan.stores)) {
-      const bare = limited(await makeStore(spec, env), {
-        bytes: legacy.has(spec.name) ? bytes : undefined,
-        requests: requests === undefined ? undefined : new TokenBucket(requests, systemClock),
-      });
+      const bare = limited(await makeStore(spec, env), limits.forStore(spec, legacy.has(spec.name)));
       stores.set(spec.name, retrying(bare, retry));
     }
   } catch (error) {

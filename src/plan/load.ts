@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { messageOf } from '../base/errors.ts';
+import { checkLimits } from './checks/limits.ts';
 import { checkLinks } from './checks/links.ts';
 import { checkReferences } from './checks/references.ts';
 import { checkSelectors } from './checks/selectors.ts';
@@ -64,6 +65,7 @@ export function parsePlan(text: string, file: string, env: Environment): LoadRes
   checkTransport(value, folder, report);
   checkTrust(value, folder, places, report);
   checkLinks(value, places, report);
+  checkLimits(value, report);
   checkSelectors(value, folder, report);
   const problems = report.problems;
   if (problems.length > 0 || !result.success) return { ok: false, problems };

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { ATTRIBUTE_NAMES } from '../base/attribute-names.ts';
 import type { Json } from '../base/canonical.ts';
 import { digestOf } from '../base/digest.ts';
+import { limitsOf, plainLimits } from './resolve-limits.ts';
 import type { PlanDocument, SelectDocument, StoreDocument } from './schema/plan.ts';
 import { MANIFEST_FORMATS } from './schema/routing.ts';
 import { parseShard } from './shard.ts';
@@ -15,7 +16,7 @@ import type {
   Selector,
   StoreSpec,
 } from './types.ts';
-import { parseBandwidth, parseDuration, parseRequestRate, parseSize } from './units.ts';
+import { parseDuration, parseSize } from './units.ts';
 
 /**
  * Makes the plan of a document that passed all checks.
@@ -66,11 +67,7 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
       keep: document.tombstone.keep,
       without: document.tombstone.without,
     },
-    limits: {
-      concurrency: document.limits.concurrency,
-      bandwidth: optional(document.limits.bandwidth, parseBandwidth),
-      requests: optional(document.limits.requests, parseRequestRate),
-    },
+    limits: limitsOf(document.limits),
   });
 }
 
@@ -85,6 +82,7 @@ function fillIn(document: PlanDocument): PlanDocument {
     ...(serverSideCopy === 'never' ? { serverSideCopy } : {}),
     partitions: document.partitions.map((partition) => ({ ...partition, select: plainSelect(partition.select) })),
     exclude: document.exclude.map((rule) => ({ ...rule, ...plainSelect(rule) })),
+    limits: plainLimits(document.limits),
   };
 }
 
@@ -191,10 +189,6 @@ function credentialsOf(given: Extract<StoreDocument, { type: 's3' }>['credential
   if ('profile' in given) return { from: 'profile', profile: given.profile };
   const { accessKeyIdEnv, secretAccessKeyEnv, sessionTokenEnv } = given;
   return { from: 'env', accessKeyIdEnv, secretAccessKeyEnv, sessionTokenEnv };
-}
-
-function optional(text: string | undefined, parse: (text: string) => number | undefined): number | undefined {
-  return text === undefined ? undefined : parsed(parse(text));
 }
 
 function parsed(value: number | undefined): number {

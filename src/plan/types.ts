@@ -59,12 +59,31 @@ export type Keep = 'version' | 'staged' | 'centre';
 export type Finish = 'copied' | 'verified' | 'tombstoned';
 
 export interface Limits {
-  /** Objects in work at once; 1 to 1,024. */
+  /** Objects in work at once, and requests at once to any one bucket (there at least four); 1 to 1,024. */
   readonly concurrency: number;
+  /** What a bucket that is slow or says SlowDown is asked at once all the same; at most `concurrency`. */
+  readonly minConcurrency: number;
   /** Bytes a second that are read from sources, or `undefined` for no limit. */
   readonly bandwidth: number | undefined;
   /** Requests a second to any one store, or `undefined` for no limit. */
   readonly requests: number | undefined;
+  /** Times with limits of their own; the first that it is counts. */
+  readonly windows: readonly LimitsWindow[];
+}
+
+/** A time of day on days of the week, by the clock on the wall of a zone. What it does not name is as in the plan. */
+export interface LimitsWindow {
+  /** 0 for Sunday to 6 for Saturday: the days on which it begins. */
+  readonly days: readonly number[];
+  /** Minutes from midnight: 0 to 1,439, and 1 to 1,440. Where `to` is not after `from`, it ends on the next day. */
+  readonly from: number;
+  readonly to: number;
+  /** By the IANA time zone database. */
+  readonly zone: string;
+  /** `null` for no limit. */
+  readonly bandwidth?: number | null;
+  readonly requests?: number | null;
+  readonly concurrency?: number;
 }
 
 export interface ApproverSpec {

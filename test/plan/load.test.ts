@@ -91,7 +91,13 @@ describe('a plan that is right', () => {
     expect(plan.exclude).toEqual([
       { from: 'legacy', select: { by: 'prefix', prefix: 'tmp/' }, reason: 'scratch files' },
     ]);
-    expect(plan.limits).toEqual({ concurrency: 32, bandwidth: 209_715_200, requests: 1000 });
+    expect(plan.limits).toEqual({
+      concurrency: 32,
+      minConcurrency: 4,
+      bandwidth: 209_715_200,
+      requests: 1000,
+      windows: [],
+    });
     expect(plan.finish).toBe('tombstoned');
   });
 
@@ -105,7 +111,7 @@ describe('a plan that is right', () => {
       verify: 'readback',
       finish: 'verified',
       tombstone: { holdMs: 30 * 86_400_000, approvals: 0 },
-      limits: { concurrency: 16, bandwidth: undefined, requests: undefined },
+      limits: { concurrency: 16, minConcurrency: 4, bandwidth: undefined, requests: undefined, windows: [] },
     });
   });
 
@@ -172,6 +178,8 @@ describe('digests', () => {
     expect(planOf(`${MINIMAL}serverSideCopy: never\n`).digest).not.toBe(digest);
     expect(planOf(MINIMAL, {}, '/elsewhere/p.yaml').digest).toBe(digest);
     expect(planOf(`# a comment\n${MINIMAL}verify: readback\nlimits: {}\n`).digest).toBe(digest);
+    const [one, other] = ['1000/s', '1000'].map((rate) => planOf(`${MINIMAL}limits: { requests: ${rate} }\n`));
+    expect([one?.digest, one?.limits.requests]).toEqual([other?.digest, other?.limits.requests]);
     expect(planOf(MINIMAL.replace('name: small\n', '').concat('name: "small"\n')).digest).toBe(digest);
     expect(planOf(MINIMAL.replace('path: a', `path: "\${P:-a}"`)).digest).toBe(digest);
   });

@@ -74,7 +74,7 @@ function planOf(told: Told): Plan {
     serverSideCopy: 'allow',
     finish: told.finish ?? 'tombstoned',
     tombstone: { holdMs: 0, approvals: told.approvals ?? 0, markers: 'auto', ...keep },
-    limits: { concurrency: 1, bandwidth: undefined, requests: undefined },
+    limits: { concurrency: 1, minConcurrency: 1, bandwidth: undefined, requests: undefined, windows: [] },
   };
 }
 

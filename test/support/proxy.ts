@@ -7,6 +7,9 @@ export interface CountingProxy {
   readonly endpoint: string;
   /** `PUT /bucket/key` to how often the server answered it with success. */
   readonly done: ReadonlyMap<string, number>;
+  /** How many requests were under way, this one included, as each arrived; and how many were told to slow down. */
+  readonly widths: readonly number[];
+  readonly slowed: () => number;
   /** The same names to the bytes of bodies that ferry sent, and that it was given; of all requests. */
   readonly sent: ReadonlyMap<string, number>;
   readonly given: ReadonlyMap<string, number>;
@@ -17,6 +20,10 @@ export interface ProxyOptions {
   readonly heard?: (name: string) => void | Promise<void>;
   /** Requests that are answered `501 Not Implemented` and do not reach the server. */
   readonly refuses?: (headers: IncomingHttpHeaders) => boolean;
+  /** Answers `503 SlowDown` where more than so many requests are under way. */
+  readonly atMost?: number;
+  /** Told of bytes of a body that ferry was given, as they come. */
+  readonly gave?: (name: string, bytes: number) => void;
   /** Changes the answer to a listing of objects or versions. */
   readonly listing?: (body: string) => string;
 }
@@ -27,12 +34,30 @@ export async function countingProxy(target: string, options: ProxyOptions = {}):
   const counts = new Map<string, number>();
   const sent = new Map<string, number>();
   const given = new Map<string, number>();
+  const widths: number[] = [];
+  let underWay = 0;
+  let slowed = 0;
   const server = createServer((incoming, outgoing) => {
     const { method, headers, url: path } = incoming;
     const name = `${method} ${path?.split('?')[0]}`;
     if (options.refuses?.(headers) === true) {
       incoming.resume();
       outgoing.writeHead(501).end('<Error><Code>NotImplemented</Code><Message>not here</Message></Error>');
+      return;
+    }
+    underWay += 1;
+    widths.push(underWay);
+    outgoing.once('close', () => {
+      underWay -= 1;
+    });
+    if (underWay > (options.atMost ?? Number.POSITIVE_INFINITY)) {
+      slowed += 1;
+      incoming.resume();
+      incoming.once('end', () => {
+        outgoing
+          .writeHead(503)
+          .end('<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>');
+      });
       return;
     }
     const counted = (to: Map<string, number>) => (chunk: Buffer) => to.set(name, (to.get(name) ?? 0) + chunk.length);
@@ -51,6 +76,7 @@ export async function countingProxy(target: string, options: ProxyOptions = {}):
       }
       const pass = (): void => {
         answer.on('data', counted(given));
+        answer.on('data', (chunk: Buffer) => options.gave?.(name, chunk.length));
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(outgoing);
       };
@@ -74,5 +100,5 @@ export async function countingProxy(target: string, options: ProxyOptions = {}):
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return { endpoint: `http://127.0.0.1:${address.port}`, done: counts, sent, given };
+  return { endpoint: `http://127.0.0.1:${address.port}`, done: counts, sent, given, widths, slowed: () => slowed };
 }

@@ -27,6 +27,7 @@ import type { Plan } from '../../plan/types.ts';
 import { testify } from '../access.ts';
 import { type AuditAsk, auditAsk } from '../audit-ask.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { limitsOf } from '../live-limits.ts';
 import { refuseExisting, writeNewFile } from '../new-file.ts';
 import { publicKey } from '../public-key.ts';
 import { contextOf, type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
@@ -146,6 +147,7 @@ async function inStores(
     retry: retryPolicy(io),
     missingCentre: () => 'refuse',
     sweep: false,
+    limits: limitsOf({ plan, stateDir }),
     signal: io.abort,
   });
   try {

@@ -6,6 +6,7 @@ import { Ledger } from '../../ledger/ledger.ts';
 import { takeLock } from '../../ledger/lock.ts';
 import { recorded } from '../access.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { limitsOf } from '../live-limits.ts';
 import { callOf, holdsCopies, type Opened, openPlan, retryPolicy, routingOf } from '../session.ts';
 import { table } from '../table.ts';
 
@@ -25,9 +26,9 @@ export async function doctorCommand(file: string, options: GlobalOptions, io: Io
   }
 }
 
-async function examined({ plan }: Opened, ledger: Ledger, io: Io): Promise<Verdict> {
+async function examined({ plan, stateDir }: Opened, ledger: Ledger, io: Io): Promise<Verdict> {
   const retry = retryPolicy(io);
-  const made = await makeStores(plan, { env: io.env, retry });
+  const made = await makeStores(plan, { env: io.env, retry, limits: limitsOf({ plan, stateDir }) });
   try {
     ledger.bind(routingOf(plan, made));
     io.tell(`puts a probe object in ${Object.keys(plan.stores).join(', ')} and removes it; nothing else is changed`);

@@ -10,6 +10,7 @@ import { openRouter } from '../../plan/router.ts';
 import type { Plan } from '../../plan/types.ts';
 import { formatBytes, formatDuration } from '../../plan/units.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { limitsOf } from '../live-limits.ts';
 import { findingLine } from '../plan-file.ts';
 import { writeSealed } from '../seal.ts';
 import { type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
@@ -33,6 +34,7 @@ async function dryRun({ plan, findings, stateDir }: Opened, options: PlanOptions
     retry: retryPolicy(io),
     missingCentre: () => 'empty',
     sweep: false,
+    limits: limitsOf({ plan, stateDir }),
     signal: io.stop,
   });
   const router = await openRouter(plan);

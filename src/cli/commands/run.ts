@@ -62,7 +62,7 @@ async function work(
   io: Io,
   moved: Moved,
 ): Promise<void> {
-  const { plan, ledger, context, runId } = session;
+  const { plan, ledger, context, runId, limits } = session;
   const router = await openRouter(plan);
   const progress = await startProgress(options.progress, until, ledger, io);
   let told = 0;
@@ -86,7 +86,19 @@ async function work(
     const lists = options.list !== false;
     if (!lists)
       io.tell('sources whose listing is complete are not listed again: what was written since is not looked for');
-    await migrate({ context, ledger, router, until, partitions, authority, lists, retry, listener, stop: io.stop });
+    await migrate({
+      context,
+      ledger,
+      router,
+      until,
+      partitions,
+      authority,
+      lists,
+      retry,
+      listener,
+      stop: io.stop,
+      limits,
+    });
   } catch (error) {
     outcome = error instanceof FerryError ? error.fault : 'fault';
     throw error;

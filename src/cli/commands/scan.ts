@@ -8,6 +8,7 @@ import type { Plan } from '../../plan/types.ts';
 import { formatBytes } from '../../plan/units.ts';
 import { testify } from '../access.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { limitsOf } from '../live-limits.ts';
 import { type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
 import { table } from '../table.ts';
 
@@ -36,6 +37,7 @@ async function scanned({ plan, stateDir }: Opened, options: ScanOptions, io: Io)
       retry,
       missingCentre: () => 'refuse',
       sweep: false,
+      limits: limitsOf({ plan, stateDir }),
       signal: io.stop,
     });
     try {

@@ -5,6 +5,7 @@ import { accessDocument } from '../access.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { type Opened, openPlan, withRecord } from '../session.ts';
 import { renderSummary } from '../summary-text.ts';
+import { limitsNow } from './limits.ts';
 
 /** `ferry status PLAN`: what the ledger knows, also while a run is on. Touches no store. */
 export async function status(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
@@ -27,6 +28,7 @@ async function told({ plan, stateDir }: Opened, io: Io): Promise<Verdict> {
       seconds,
       lastRun,
       egress: egress.map(shown),
+      limits: limitsNow({ plan, stateDir }),
       lastError: summary.unresolved.at(-1)?.reason ?? null,
       access: accessOf(ledger),
     });

@@ -2,6 +2,7 @@ import { checkCentres } from '../../engine/check.ts';
 import { closeStores, openStores } from '../../engine/stores.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
+import { limitsOf } from '../live-limits.ts';
 import { contextOf, type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
 
 /** `ferry verify PLAN`: reads every migrated object at its centre again. Changes nothing. */
@@ -23,6 +24,7 @@ async function verified({ plan, stateDir }: Opened, io: Io): Promise<Verdict> {
       retry: retryPolicy(io),
       missingCentre: () => 'refuse',
       sweep: false,
+      limits: limitsOf({ plan, stateDir }),
       signal: io.abort,
     });
     try {

@@ -53,6 +53,16 @@ export function oneOf<const V extends readonly [string, ...string[]]>(values: V,
     .meta({ description });
 }
 
+/** A whole number, both ends included. */
+export function whole(low: number, high: number, description: string) {
+  const error = `{value} is out of range; expected a whole number from ${low} to ${high}`;
+  return z
+    .int({ error: `a whole number from ${low} to ${high}` })
+    .min(low, { error })
+    .max(high, { error })
+    .meta({ description });
+}
+
 /** Judges a value that fits no branch of a union. */
 export type Choice = (value: unknown) => Verdict;
 

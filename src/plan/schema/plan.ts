@@ -1,10 +1,11 @@
 import type { z } from 'zod';
+import { limitsSchema } from './limits.ts';
 import { mapping, named, oneOf } from './parts.ts';
 import { residencySchema, runnerSchema } from './places.ts';
 import { excludeSchema, partitionsSchema } from './routing.ts';
 import { storesSchema } from './stores.ts';
 import { approversSchema, driftSchema, evidenceSchema, revokedSchema } from './trust.ts';
-import { acceptSchema, limitsSchema, objectLockSchema, storageClassSchema, tombstoneSchema } from './work.ts';
+import { acceptSchema, objectLockSchema, storageClassSchema, tombstoneSchema } from './work.ts';
 
 /** The whole document, after expansion. Fields of an area are in the file of that area. */
 export const planSchema = mapping(

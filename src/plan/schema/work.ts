@@ -1,14 +1,7 @@
 import { z } from 'zod';
 import { ATTRIBUTE_NAMES } from '../../base/attribute-names.ts';
-import {
-  BANDWIDTH_PATTERN,
-  DURATION_PATTERN,
-  parseBandwidth,
-  parseDuration,
-  parseRequestRate,
-  REQUESTS_PATTERN,
-} from '../units.ts';
-import { mapping, oneOf, text } from './parts.ts';
+import { DURATION_PATTERN, parseDuration } from '../units.ts';
+import { mapping, oneOf, text, whole } from './parts.ts';
 
 const DAY = 86_400_000;
 const LONGEST_HOLD = 36_500 * DAY;
@@ -18,15 +11,6 @@ const holdField = text('a duration such as 90s, 15m, 12h or 30d', 'How long a to
   error: '{value} is no duration; expected a whole number and s, m, h or d, such as 30d, up to 36500d',
   pattern: DURATION_PATTERN,
 });
-
-function whole(low: number, high: number, description: string) {
-  const error = `{value} is out of range; expected a whole number from ${low} to ${high}`;
-  return z
-    .int({ error: `a whole number from ${low} to ${high}` })
-    .min(low, { error })
-    .max(high, { error })
-    .meta({ description });
-}
 
 export const acceptSchema = z
   .array(oneOf(ATTRIBUTE_NAMES, 'An attribute, by its name in docs/fidelity.md.'), {
@@ -82,21 +66,4 @@ export const tombstoneSchema = mapping(
     ).optional(),
   },
   'How the source is emptied, where finish is tombstoned.',
-);
-
-export const limitsSchema = mapping(
-  {
-    concurrency: whole(1, 1024, 'Objects in work at once.').default(16),
-    bandwidth: text('a rate such as 200MiB/s', 'Bytes a second that are read from sources; left out for no limit.', {
-      test: (value) => (parseBandwidth(value) ?? 0) > 0,
-      error: '{value} is no rate above zero; expected a size and /s, such as 200MiB/s',
-      pattern: BANDWIDTH_PATTERN,
-    }).optional(),
-    requests: text('a rate such as 1000/s', 'Requests a second to any one store; left out for no limit.', {
-      test: (value) => (parseRequestRate(value) ?? 0) > 0,
-      error: '{value} is no rate above zero; expected a whole number and /s, such as 1000/s',
-      pattern: REQUESTS_PATTERN,
-    }).optional(),
-  },
-  'How much ferry may ask of stores and network.',
 );
