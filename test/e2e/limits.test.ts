@@ -208,9 +208,5 @@ describe('at a real server', () => {
     const fixed = await run(32);
     const each = (one: typeof fixed): number => one.proxy.slowed() / Math.max(1, one.verified);
     expect(each(adaptive) * 2, `${each(adaptive)} against ${each(fixed)} for each object`).toBeLessThan(each(fixed));
-    console.info({
-      adaptive: [adaptive.verified, adaptive.proxy.slowed(), widths.length],
-      fixed: [fixed.code, fixed.verified, fixed.proxy.slowed(), fixed.proxy.widths.length],
-    });
   }, 240_000);
 });
