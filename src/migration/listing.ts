@@ -3,6 +3,7 @@ import type { Plan } from '../plan/types.ts';
 import { isStagedKey } from '../store/s3/staged-key.ts';
 import type { ListEntry, ListOptions, Store } from '../store/store.ts';
 import { historyRevision, listsHistories } from './history.ts';
+import { listAhead } from './list-ahead.ts';
 import { isProbeKey } from './probe.ts';
 
 /** A listed object and where the plan sends it. */
@@ -31,7 +32,7 @@ export async function* listRouted(
   const from = options.after === undefined ? {} : { after: options.after };
   const pages = listsHistories(plan, source)
     ? listed(plan, source, router, { ...from, signal })
-    : source.list({ ...from, signal });
+    : plainly(plan, source, { ...from, signal });
   for await (const page of pages) {
     const last = page.at(-1);
     if (last === undefined) continue;
@@ -46,6 +47,15 @@ export async function* listRouted(
     const head = await unlisted(plan, source, key, index, signal);
     if (head !== undefined) yield { items: [{ entry: head, route: { to: 'partition', index } }], after: undefined };
   }
+}
+
+/** Listings of one bucket at once. */
+const LISTERS = 8;
+
+/** A server takes a while for each page; a folder is listed as fast as it can be read. */
+function plainly(plan: Plan, source: Store, options: ListOptions): AsyncIterable<readonly ListEntry[]> {
+  if (source.kind !== 's3') return source.list(options);
+  return listAhead((range) => source.list(range), options, Math.min(LISTERS, plan.limits.concurrency));
 }
 
 /**

@@ -34,7 +34,9 @@ export function exchange(
 ): Promise<Answer & { readonly body: AnswerBody }> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason);
-    pool.dispatch({ method, path, headers, body: body ?? null }, new Exchange(resolve, reject, signal));
+    // undici closes a connection after each HEAD, for servers that send a body with the answer, unless it is told not to.
+    const reset = method === 'HEAD' ? { reset: false } : {};
+    pool.dispatch({ method, path, headers, body: body ?? null, ...reset }, new Exchange(resolve, reject, signal));
   });
 }
 
