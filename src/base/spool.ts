@@ -8,24 +8,29 @@ interface Spilled {
   readonly bytes: number;
 }
 
+/** Values that several queues may hold in memory, all together. */
+export interface SpoolRoom {
+  left: number;
+}
+
 /**
  * A queue of values that holds the first few in memory and the rest in a file without a name, which is gone with the process. Values are
  * what JSON carries. One reader; it may wait for a value that is not there yet.
  */
 export class Spool<T> {
-  readonly #most: number;
+  readonly #room: SpoolRoom;
   #head: T[] = [];
   readonly #spilled: Spilled[] = [];
   #file: FileHandle | undefined;
   #end = 0;
 
-  /** @param most values in memory. */
-  constructor(most: number) {
-    this.#most = most;
+  constructor(room: SpoolRoom) {
+    this.#room = room;
   }
 
   async push(value: T): Promise<void> {
-    if (this.#spilled.length === 0 && this.#head.length < this.#most) {
+    if (this.#spilled.length === 0 && this.#room.left > 0) {
+      this.#room.left -= 1;
       this.#head.push(value);
       return;
     }
@@ -40,7 +45,10 @@ export class Spool<T> {
   /** @returns `undefined` where it is empty. */
   async shift(): Promise<T | undefined> {
     const first = this.#head.shift();
-    if (first !== undefined) return first;
+    if (first !== undefined) {
+      this.#room.left += 1;
+      return first;
+    }
     const next = this.#spilled.shift();
     if (next === undefined || this.#file === undefined) return undefined;
     const buffer = Buffer.allocUnsafe(next.bytes);
@@ -49,6 +57,7 @@ export class Spool<T> {
   }
 
   async close(): Promise<void> {
+    this.#room.left += this.#head.length;
     this.#head = [];
     this.#spilled.length = 0;
     await this.#file?.close();

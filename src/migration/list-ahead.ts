@@ -1,13 +1,13 @@
 import { between } from '../base/between.ts';
 import { compareUtf8 } from '../base/order.ts';
-import { Spool } from '../base/spool.ts';
+import { Spool, type SpoolRoom } from '../base/spool.ts';
 import type { ListEntry, ListOptions } from '../store/store.ts';
 
 type Page = readonly ListEntry[];
 type List = (options: ListOptions) => AsyncIterable<Page>;
 
-/** Pages of one range that are held in memory before they go to a file. */
-const HELD = 8;
+/** Pages that are held in memory, all together, before they go to files. */
+const HELD = 24;
 
 /** Pages of one lister after which others are worth the requests that guess where to begin. */
 const WORTH = 8;
@@ -43,7 +43,7 @@ export async function* listAhead(list: List, options: ListOptions, most: number)
 
 /** Keys after `from` up to `to`, which is the next range's. */
 class Range {
-  readonly spool = new Spool<Page>(HELD);
+  readonly spool: Spool<Page>;
   /** The last key that was listed; at first where it begins. */
   at: string;
   to: string | undefined;
@@ -55,7 +55,8 @@ class Range {
   /** Of which it was the upper half. */
   readonly below: Range | undefined;
 
-  constructor(at: string, to: string | undefined, below?: Range) {
+  constructor(room: SpoolRoom, at: string, to: string | undefined, below?: Range) {
+    this.spool = new Spool(room);
     this.at = at;
     this.to = to;
     this.below = below;
@@ -67,6 +68,7 @@ class Ahead {
   readonly #options: ListOptions;
   readonly #most: number;
   readonly #stop = new AbortController();
+  readonly #room: SpoolRoom = { left: HELD };
   /** In the order of their keys. */
   readonly #ranges: Range[];
   #listers: Promise<void>[] = [];
@@ -79,7 +81,7 @@ class Ahead {
     this.#list = list;
     this.#options = options;
     this.#most = most;
-    this.#ranges = [new Range(options.after ?? '', undefined)];
+    this.#ranges = [new Range(this.#room, options.after ?? '', undefined)];
   }
 
   async *pages(): AsyncGenerator<Page> {
@@ -191,7 +193,7 @@ class Ahead {
     }
     const range = widest && this.#ranges[widest.index];
     if (widest === undefined || range === undefined) return undefined;
-    const upper = new Range(widest.middle, range.to, range);
+    const upper = new Range(this.#room, widest.middle, range.to, range);
     range.to = widest.middle;
     this.#ranges.splice(widest.index + 1, 0, upper);
     return upper;

@@ -125,7 +125,7 @@ it('a guess lies between, and is made of what XML carries', () => {
 });
 
 it('a spool gives back what was put in, in order, from memory and from its file', async () => {
-  const spool = new Spool<{ n: number; text: string }>(3);
+  const spool = new Spool<{ n: number; text: string }>({ left: 3 });
   const put = Array.from({ length: 50 }, (_, n) => ({ n, text: 'ü'.repeat(n) }));
   for (const one of put.slice(0, 30)) await spool.push(one);
   const got = [];
