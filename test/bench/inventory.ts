@@ -1,7 +1,7 @@
 /**
  * How long an inventory of very many objects takes, and in how much memory: `npm run bench:inventory -- --keys 1000000 --delay 20`. The server
  * holds no objects: it makes pages of keys by a formula and answers each after a delay, as a real one far away does. `ferry plan` lists it
- * with one lister, and with eight.
+ * with one lister, and with eight (the most that there are).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,11 @@ import { measure } from './compare/measure.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { keys: { type: 'string', default: '1000000' }, delay: { type: 'string', default: '20' } },
+  options: {
+    keys: { type: 'string', default: '1000000' },
+    delay: { type: 'string', default: '20' },
+    listers: { type: 'string', default: '1,8' },
+  },
 });
 const keys = Number(values.keys);
 const delayMs = Number(values.delay);
@@ -29,7 +33,7 @@ async function main(): Promise<void> {
   try {
     const [port] = (await once(server.stdout, 'data')) as [Buffer];
     process.stdout.write(`${keys} keys, each page after ${delayMs} ms\n`);
-    for (const listers of [1, 8]) {
+    for (const listers of values.listers.split(',').map(Number)) {
       const plan = join(dir, `${listers}.json`);
       writeFileSync(plan, JSON.stringify(planOf(Number(port), listers)));
       const ferry = new URL('../../bin/ferry.js', import.meta.url).pathname;
@@ -39,7 +43,7 @@ async function main(): Promise<void> {
       });
       if (code !== 0) throw new Error(`ferry ended with ${code}: ${stderr}`);
       process.stdout.write(
-        `${listers === 1 ? ' one lister ' : 'eight listers'} ${wall.toFixed(1)} s  ${cpu.toFixed(1)} CPU-s  peak ${peak.toFixed(0)} MiB\n`,
+        `listers: ${listers}  ${wall.toFixed(1)} s  ${cpu.toFixed(1)} CPU-s  peak ${peak.toFixed(0)} MiB\n`,
       );
     }
   } finally {
