@@ -118,7 +118,7 @@ class Drive {
       for (const row of rows) {
         after = row.id;
         if (!wanted(row) || this.#work.next(row) === undefined) continue;
-        await this.#fewerThan(this.#queue.concurrency * AHEAD);
+        await this.#fewerThan(this.#mostInWork);
         if (this.#ended) return;
         this.#inWork += 1;
         void this.#object(row).then(() => {
@@ -127,6 +127,12 @@ class Drive {
         });
       }
     }
+  }
+
+  /** One at a time is one at a time. */
+  get #mostInWork(): number {
+    const { concurrency } = this.#queue;
+    return concurrency === 1 ? 1 : concurrency * AHEAD;
   }
 
   /** Waits until fewer objects than this are in work. */

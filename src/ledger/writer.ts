@@ -70,6 +70,8 @@ export class Writer {
       const batch = this.#pending.splice(0, LARGEST_BATCH);
       this.#commit(batch);
     }
+    // Who looks at each commit wants each by itself.
+    if (this.#hooks.beforeCommit !== undefined || this.#hooks.afterCommit !== undefined) return;
     const ended = performance.now();
     this.#restsUntil = ended + Math.min((ended - begun) * REST, LONGEST_REST);
   }
