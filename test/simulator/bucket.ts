@@ -59,6 +59,15 @@ export class SimBucket implements Sight {
     this.options = options;
   }
 
+  /** What is there, as text. */
+  shape(): unknown {
+    const states = [...this.keys].map(([key, all]) => [
+      key,
+      ...all.map(({ etag, version, write }) => [etag, version, write?.number]),
+    ]);
+    return [states.sort(), [...this.aside.keys()].sort()];
+  }
+
   states(key: string): readonly State[] {
     return this.keys.get(key) ?? [];
   }
@@ -105,8 +114,8 @@ export class SimBucket implements Sight {
 
   /** Deletes as an application does. */
   erase(key: string): void {
-    if (!this.options.versioned) return this.set(key, []);
-    if (this.top(key) === undefined) return;
+    if (!this.options.versioned) this.set(key, []);
+    if (!this.options.versioned || this.top(key) === undefined) return;
     this.#versions += 1;
     const marker = { bytes: new Uint8Array(), attributes: {}, write: undefined, deleted: true, etag: '', told: '' };
     const state = { ...marker, version: `v${this.#versions}`, modified: this.world.now() };
@@ -119,7 +128,9 @@ export class SimBucket implements Sight {
     this.#listings.push(
       [...this.keys.keys()].sort().flatMap((one) => {
         const top = this.top(one);
-        return top === undefined ? [] : [{ key: one, size: top.bytes.byteLength, revision: top.etag, modified: top.modified }];
+        return top === undefined
+          ? []
+          : [{ key: one, size: top.bytes.byteLength, revision: top.etag, modified: top.modified }];
       }),
     );
   }
@@ -205,11 +216,17 @@ export class BucketStore implements Store {
     });
   }
 
-  async reinstate(key: string, revision: string | undefined, kept: string, options: ReinstateOptions = {}): Promise<ObjectHead> {
+  async reinstate(
+    key: string,
+    revision: string | undefined,
+    kept: string,
+    options: ReinstateOptions = {},
+  ): Promise<ObjectHead> {
     if (!kept.startsWith('staged:')) return await this.#withoutMarker(key, revision, kept);
     const old = await this.#ask('read staged', key, () => this.#in.aside.get(kept));
     if (old === undefined) throw this.#error('absent', 'reinstate', key);
-    if (options.sha256 !== undefined && sha256Hex(old.bytes) !== options.sha256) throw this.#error('digest', 'reinstate', key);
+    if (options.sha256 !== undefined && sha256Hex(old.bytes) !== options.sha256)
+      throw this.#error('digest', 'reinstate', key);
     const head = await this.#tell(`reinstate If-Match ${revision}`, key, ['restore', 'tombstone'], () => {
       if (this.#in.top(key)?.etag !== revision) throw this.#error('precondition', 'reinstate', key);
       return this.#head(key, this.#in.put(key, old.bytes, old.attributes, old.write));
@@ -220,7 +237,8 @@ export class BucketStore implements Store {
 
   async #withoutMarker(key: string, revision: string | undefined, kept: string): Promise<ObjectHead> {
     const [below, newest] = (await this.#of(key)).slice(-2);
-    if (newest === undefined || newest.revision !== revision || below?.version !== kept) throw this.#error('precondition', 'reinstate', key);
+    if (newest === undefined || newest.revision !== revision || below?.version !== kept)
+      throw this.#error('precondition', 'reinstate', key);
     await this.#drop(key, newest.version, ['restore', 'tombstone']);
     const now = (await this.#of(key)).at(-1);
     if (now?.version !== kept) throw this.#error('precondition', 'reinstate', key);
@@ -237,7 +255,8 @@ export class BucketStore implements Store {
 
   readonly purge: PurgeStore = {
     dropKept: async (key, kept) => {
-      if (kept.startsWith('staged:')) await this.#tell(`drop ${kept}`, key, undefined, () => void this.#in.aside.delete(kept));
+      if (kept.startsWith('staged:'))
+        await this.#tell(`drop ${kept}`, key, undefined, () => void this.#in.aside.delete(kept));
       else await this.#drop(key, kept, ['purge']);
     },
     dropMarker: async (key, revision) => {
@@ -320,7 +339,12 @@ export class BucketStore implements Store {
     return version === '' ? head : { ...head, version };
   }
 
-  #reader(key: string, state: State | undefined, range: ReadOptions['range'], revision: string | undefined): ObjectReader {
+  #reader(
+    key: string,
+    state: State | undefined,
+    range: ReadOptions['range'],
+    revision: string | undefined,
+  ): ObjectReader {
     if (state === undefined) throw this.#error('absent', 'read', key);
     if (revision !== undefined && state.etag !== revision) throw this.#error('precondition', 'read', key);
     const bytes = range === undefined ? state.bytes : state.bytes.subarray(range.start, range.end);
@@ -330,7 +354,13 @@ export class BucketStore implements Store {
 
   #ask<T>(op: string, key: string, effect: () => T): Promise<T> {
     const { world } = this.#in;
-    return world.call(this.#process, `${this.name}.${op} ${key}`, effect, () => this.#error('unreachable', op, key), false);
+    return world.call(
+      this.#process,
+      `${this.name}.${op} ${key}`,
+      effect,
+      () => this.#error('unreachable', op, key),
+      false,
+    );
   }
 
   /** A request that changes something. `steps`: what must be in the ledger as begun; left out where it only tidies up. */
@@ -338,7 +368,8 @@ export class BucketStore implements Store {
     const { world, options } = this.#in;
     const truth = this.#in.truth;
     const isDrop = op.startsWith('delete') || op.startsWith('drop');
-    if (options.isSource && steps !== undefined && !this.#process.dead) truth?.checkBegun(key, steps, isDrop ? 'drop' : op);
+    if (options.isSource && steps !== undefined && !this.#process.dead)
+      truth?.checkBegun(key, steps, isDrop ? 'drop' : op);
     const watched = (): T => {
       const before = this.#in.all(key);
       const top = this.#in.top(key);
@@ -347,7 +378,13 @@ export class BucketStore implements Store {
       else truth?.checkCentre(key, top);
       return result;
     };
-    return world.call(this.#process, `${this.name}.${op} ${key}`, watched, () => this.#error('unreachable', op, key), true);
+    return world.call(
+      this.#process,
+      `${this.name}.${op} ${key}`,
+      watched,
+      () => this.#error('unreachable', op, key),
+      true,
+    );
   }
 
   #error(kind: StoreErrorKind, op: string, key: string): StoreError {

@@ -43,6 +43,13 @@ export class SimFolder implements Sight {
     this.world = world;
   }
 
+  /** What is there, as text. */
+  shape(): unknown {
+    const told = ({ inode, write }: File) => [inode, write?.number];
+    // Tokens tell times: the inode is enough.
+    return [[...this.files].map(([key, file]) => [key, told(file)]).sort(), [...this.held.values()].map(told)];
+  }
+
   current(key: string): Held | undefined {
     return this.files.get(key);
   }
@@ -166,7 +173,8 @@ export class FolderStore implements Store {
       files.set(key, fresh);
     });
     const head = await this.head(key);
-    if (head === undefined || !head.revision.startsWith(`${stateOf(fresh)}-`)) throw this.#error('precondition', 'replace', key);
+    if (head === undefined || !head.revision.startsWith(`${stateOf(fresh)}-`))
+      throw this.#error('precondition', 'replace', key);
     return { head, kept };
   }
 
@@ -249,7 +257,13 @@ export class FolderStore implements Store {
   }
 
   #ask<T>(op: string, key: string, effect: () => T): Promise<T> {
-    return this.#in.world.call(this.#process, `${this.name}.${op} ${key}`, effect, () => this.#error('transient', op, key), false);
+    return this.#in.world.call(
+      this.#process,
+      `${this.name}.${op} ${key}`,
+      effect,
+      () => this.#error('transient', op, key),
+      false,
+    );
   }
 
   #tell<T>(op: string, key: string, steps: readonly string[] | undefined, effect: () => T): Promise<T> {
@@ -261,7 +275,13 @@ export class FolderStore implements Store {
       truth?.checkDestroyed(key, before, here, truth.known(key)?.step === 'purge' ? 'purge' : op);
       return result;
     };
-    return world.call(this.#process, `${this.name}.${op} ${key}`, watched, () => this.#error('transient', op, key), true);
+    return world.call(
+      this.#process,
+      `${this.name}.${op} ${key}`,
+      watched,
+      () => this.#error('transient', op, key),
+      true,
+    );
   }
 
   #error(kind: StoreErrorKind, op: string, key: string): StoreError {

@@ -8,8 +8,8 @@ import { migrate } from '../../src/engine/migrate.ts';
 import { purgeTombstones } from '../../src/engine/purge.ts';
 import { undoTombstones } from '../../src/engine/undo.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
+import { STATES } from '../../src/ledger/lifecycle.ts';
 import { type Lock, takeLock } from '../../src/ledger/lock.ts';
-import { isUnresolved } from '../../src/ledger/lifecycle.ts';
 import type { StepContext } from '../../src/migration/context.ts';
 import { looksLikeMarker } from '../../src/migration/marker.ts';
 import { scan } from '../../src/migration/scan.ts';
@@ -17,10 +17,10 @@ import { summarise } from '../../src/migration/summary.ts';
 import { loadPlan } from '../../src/plan/load.ts';
 import { openRouter, type Router } from '../../src/plan/router.ts';
 import type { Finish, Keep, Plan } from '../../src/plan/types.ts';
-import type { Store } from '../../src/store/store.ts';
+import { type Attributes, type Store, StoreError } from '../../src/store/store.ts';
 import { BucketStore, SimBucket } from './bucket.ts';
 import { FolderStore, SimFolder } from './folder.ts';
-import { Truth, Violation } from './truth.ts';
+import { type Held, Truth, Violation } from './truth.ts';
 import { type Choose, type Faults, type Process, World } from './world.ts';
 
 export type Kind = 'bucket' | 'versions' | 'no-cas' | 'folder';
@@ -60,7 +60,18 @@ export function draw(choose: Choose): Scenario {
   const keeps: readonly (Keep | undefined)[] =
     kind === 'no-cas' ? [undefined] : kind === 'versions' ? [undefined, 'version'] : [undefined, 'staged', 'centre'];
   const keys = ['a', 'b', 'c'].slice(0, 1 + choose(3, 'keys'));
-  const always: readonly Command[] = ['tombstoned', 'tombstoned', 'tombstoned', 'verified', 'copied', 'restore', 'purge', 'wait', 'verify', 'scan'];
+  const always: readonly Command[] = [
+    'tombstoned',
+    'tombstoned',
+    'tombstoned',
+    'verified',
+    'copied',
+    'restore',
+    'purge',
+    'wait',
+    'verify',
+    'scan',
+  ];
   const commands = Array.from({ length: 1 + choose(5, 'commands') }, () => one(choose, always, 'command'));
   const deeds: readonly Deed['does'][] =
     kind === 'folder'
@@ -79,7 +90,11 @@ export function draw(choose: Choose): Scenario {
     commands,
     writes,
     kills: choose(3, 'kills'),
-    faults: { failBefore: rate('before'), failAfter: rate('after'), late: kind !== 'folder' && choose(2, 'late') === 0 },
+    faults: {
+      failBefore: rate('before'),
+      failAfter: rate('after'),
+      late: kind !== 'folder' && choose(2, 'late') === 0,
+    },
     flips: choose(8, 'flips') === 0 ? 3 : 0,
     cuts: rate('cuts'),
     stale: kind === 'folder' ? 0 : rate('stale'),
@@ -91,7 +106,11 @@ process.once('exit', () => rmSync(ROOT, { recursive: true, force: true }));
 const plans = new Map<string, { readonly plan: Plan; readonly router: Router }>();
 let born = false;
 
-async function planFor({ kind, keep, concurrency }: Scenario): Promise<{ readonly plan: Plan; readonly router: Router }> {
+async function planFor({
+  kind,
+  keep,
+  concurrency,
+}: Scenario): Promise<{ readonly plan: Plan; readonly router: Router }> {
   const name = `${kind}-${keep}-${concurrency}`;
   const known = plans.get(name);
   if (known !== undefined) return known;
@@ -147,12 +166,22 @@ export interface Ended {
   readonly violation: string | undefined;
 }
 
+/** Who explores: is given what tells states apart, and is told when nothing is left to chance. */
+export interface Watcher {
+  readonly began?: (fingerprint: () => string) => void;
+  readonly quiet?: () => void;
+}
+
 /** No simulation takes as many steps: one that does has something that never ends. */
 const MOST_STEPS = 20_000;
 
 /** Runs one simulation from its beginning to its end. */
-export async function simulate(choose: Choose, scenario: Scenario = draw(choose)): Promise<Ended> {
-  const simulation = new Simulation(choose, scenario);
+export async function simulate(
+  choose: Choose,
+  scenario: Scenario = draw(choose),
+  watcher: Watcher = {},
+): Promise<Ended> {
+  const simulation = new Simulation(choose, scenario, watcher);
   try {
     await simulation.run(await planFor(scenario));
     return simulation.ended(undefined);
@@ -179,12 +208,16 @@ class Simulation {
   #steps = 0;
   #wrong: unknown;
   #writes = 0;
-  #begunEver = new Set<string>();
+  #commits = 0;
   #open: OpenFile[] = [];
 
-  constructor(choose: Choose, scenario: Scenario) {
+  readonly #watcher: Watcher;
+
+  constructor(choose: Choose, scenario: Scenario, watcher: Watcher) {
     this.#scenario = scenario;
+    this.#watcher = watcher;
     this.#world = new World(choose);
+    watcher.began?.(() => this.#fingerprint());
     const common = { flips: 0, stale: scenario.stale, cuts: scenario.cuts };
     const { kind } = scenario;
     const versioned = kind === 'versions' || kind === 'no-cas';
@@ -216,6 +249,28 @@ class Simulation {
     return row && { state: row.state, step: row.intent?.step, leaving: row.tombstone?.leaving !== undefined };
   }
 
+  /** All that what happens next depends on, but for times: the stores, the ledger, what is asked, and what each process has heard. */
+  #fingerprint(): string {
+    const rows = [...(this.#ledger?.queries.inStates(STATES) ?? [])].map(
+      ({ key, state, intent, tombstone, reason }) => {
+        return [key, state, intent?.step, tombstone?.kept, reason];
+      },
+    );
+    const source = this.#source.shape();
+    const { name, dead } = this.#process ?? { name: '', dead: false };
+    return JSON.stringify([
+      rows,
+      source,
+      this.#centre.shape(),
+      this.#world.shape(name),
+      this.#left,
+      this.#kills,
+      this.#open.map(({ key, file }) => [key, file.inode]),
+      dead,
+      this.#commits,
+    ]);
+  }
+
   ended(violation: string | undefined): Ended {
     return { trace: [JSON.stringify(this.#scenario), ...this.#world.trace], steps: this.#steps, violation };
   }
@@ -245,6 +300,7 @@ class Simulation {
     this.#world.faults = { failBefore: 0, failAfter: 0, late: false };
     this.#kills = 0;
     this.#left = [];
+    this.#watcher.quiet?.();
     this.#arm(false);
     while (this.#open.length > 0) this.#writeOpen();
     while (this.#world.waiting > 0) await this.#step();
@@ -275,7 +331,10 @@ class Simulation {
       world.say('the hold passes');
       return;
     }
-    const process: Process = { name: `p${(this.#process === undefined ? 0 : Number(this.#process.name.slice(1))) + 1}`, dead: false };
+    const process: Process = {
+      name: `p${(this.#process === undefined ? 0 : Number(this.#process.name.slice(1))) + 1}`,
+      dead: false,
+    };
     this.#process = process;
     world.say(`${process.name} ferry ${command}`);
     let isDone = false;
@@ -291,9 +350,9 @@ class Simulation {
     );
     await world.quiet();
     while (!isDone && !process.dead) {
-      if (this.#left.length > 0 && world.oneIn(6, 'deed now')) this.#do(this.#left.shift() as Deed);
+      if (this.#left.length > 0 && world.oneIn(world.isTense ? 3 : 9, 'deed now')) this.#do(this.#left.shift() as Deed);
       else if (this.#open.length > 0 && world.oneIn(4, 'write now')) this.#writeOpen();
-      else if (this.#kills > 0 && world.oneIn(60, 'kill now')) this.#kill(process);
+      else if (this.#kills > 0 && world.oneIn(world.isTense ? 15 : 60, 'kill now')) this.#kill(process);
       else if (world.waiting > 0) await this.#step();
       else throw new Violation(`${process.name} waits for nothing`);
     }
@@ -301,7 +360,8 @@ class Simulation {
     this.#shut();
     await world.quiet();
     if (failure !== undefined && !process.dead) {
-      if (!(failure instanceof FerryError)) throw failure;
+      const isToldOf = failure instanceof FerryError || failure instanceof StoreError;
+      if (!(isToldOf && failure instanceof Error)) throw failure;
       world.say(`${process.name} ends: ${failure.message}`);
     }
   }
@@ -326,7 +386,9 @@ class Simulation {
     const world = this.#world;
     this.#lock = takeLock(this.#state, command);
     const clock = world.clockOf(process);
+    this.#commits = 0;
     const beforeCommit = (): void => {
+      this.#commits += 1;
       world.activity += 1;
       if (!process.dead && this.#kills > 0 && world.oneIn(40, 'kill before commit')) this.#kill(process);
       if (process.dead) throw new Error('killed');
@@ -343,7 +405,10 @@ class Simulation {
       },
     });
     this.#ledger = ledger;
-    const source = this.#source instanceof SimFolder ? new FolderStore(this.#source, process) : new BucketStore(this.#source, process);
+    const source =
+      this.#source instanceof SimFolder
+        ? new FolderStore(this.#source, process)
+        : new BucketStore(this.#source, process);
     const centre = new BucketStore(this.#centre, process);
     const stores = new Map<string, Store>([
       ['legacy', source],
@@ -433,7 +498,8 @@ class Simulation {
       }
       for (const row of ledger.queries.inStates(['tombstoned'])) {
         const here = this.#source.current(row.key);
-        if (here !== undefined && !looksLikeMarker(here.bytes)) throw new Violation(`${row.key} is tombstoned, and its source is no marker`);
+        if (here !== undefined && !looksLikeMarker(here.bytes))
+          throw new Violation(`${row.key} is tombstoned, and its source is no marker`);
       }
     } finally {
       ledger.close();
@@ -444,21 +510,17 @@ class Simulation {
     const ledger = Ledger.read(this.#state);
     if (ledger === undefined) return;
     try {
-      for (const row of ledger.queries.inStates(['planned', 'copied', 'verified', 'tombstoned', 'restored'])) {
-        const here = this.#source.current(row.key);
-        const last = this.#truth.last.get(row.key);
-        const isMarker = here !== undefined && looksLikeMarker(here.bytes);
-        if (row.state === 'restored' && isMarker && !this.#begunEver.has(row.key) && last !== undefined)
-          throw new Violation(`${row.key} is restored, and its source is a marker`);
-        if (row.state === 'tombstoned' && row.reason === undefined && !isUnresolved(row.state) && here === undefined && last !== undefined)
-          throw new Violation(`${row.key} is tombstoned, and nothing is there`);
+      for (const { key } of ledger.queries.inStates(['restored'])) {
+        const here = this.#source.current(key);
+        if (here !== undefined && looksLikeMarker(here.bytes))
+          throw new Violation(`${key} is restored, and its source is a marker`);
       }
     } finally {
       ledger.close();
     }
   }
 
-  #write(key: string, like?: Uint8Array, attributes: { metadata?: Record<string, string> } = {}): void {
+  #write(key: string, like?: Uint8Array, attributes: Attributes = {}): void {
     this.#writes += 1;
     const bytes = like ?? new TextEncoder().encode(`write ${this.#writes} of ${key}`);
     const isFolder = this.#source instanceof SimFolder;
@@ -469,60 +531,74 @@ class Simulation {
   }
 
   #do({ does, key }: Deed): void {
-    const world = this.#world;
+    this.#world.advance(1);
     const here = this.#source.current(key);
-    const isMarker = here !== undefined && looksLikeMarker(here.bytes);
+    // Nobody writes a marker's own bytes and attributes again, nor opens one.
+    const own = here !== undefined && !looksLikeMarker(here.bytes) ? here : undefined;
+    if (does === 'erase-copy' || does === 'foreign') this.#meddle(does, key);
+    else if (does === 'lock') this.#tryLock();
+    else if (does === 'delete') this.#delete(key);
+    else if (does === 'touch') this.#touch(key);
+    else if (does === 'open') this.#openFile(key, own);
+    else if (does === 'attributes' && own !== undefined) this.#change(key, own);
+    else if (does === 'same') this.#write(key, own?.bytes, own?.attributes);
+    else this.#write(key);
+  }
+
+  /** The same bytes with other metadata. */
+  #change(key: string, { bytes }: Held): void {
+    const wasKilled = this.#world.trace.some((line) => line.includes('KILLED'));
+    // A marker that is on its way for long has a long moment.
+    const isUnseen = this.#scenario.kind === 'bucket' && (this.#known(key)?.step === 'tombstone' || wasKilled);
+    if (isUnseen) this.#truth.unseen.add(key);
+    this.#write(key, bytes, { metadata: { n: String(this.#writes) } });
+  }
+
+  #delete(key: string): void {
+    this.#world.say(`someone deletes ${key}`);
+    this.#truth.last.set(key, undefined);
+    if (this.#source instanceof SimFolder) this.#source.files.delete(key);
+    else this.#source.erase(key);
+  }
+
+  #touch(key: string): void {
+    this.#world.say(`someone touches ${key}`);
+    if (this.#source instanceof SimFolder) this.#source.touch(key);
+  }
+
+  #openFile(key: string, own: Held | undefined): void {
+    const file = this.#source instanceof SimFolder && own !== undefined ? this.#source.files.get(key) : undefined;
+    if (file === undefined) return;
+    this.#world.say(`someone opens ${key}`);
+    this.#open.push({ key, file });
+  }
+
+  /** Someone changes the centre. Where ferry could not have seen it before it acted, that is not ferry's fault. */
+  #meddle(does: 'erase-copy' | 'foreign', key: string): void {
     const known = this.#known(key);
-    world.advance(1);
-    switch (does) {
-      case 'write':
-        return this.#write(key);
-      case 'same':
-        return here === undefined || isMarker ? this.#write(key) : this.#write(key, here.bytes, here.attributes as never);
-      case 'attributes': {
-        if (here === undefined || isMarker) return this.#write(key);
-        const isUnseen = this.#scenario.kind === 'bucket' && (known?.step === 'tombstone' || this.#world.trace.some((line) => line.includes('KILLED')));
-        if (isUnseen) this.#truth.unseen.add(key);
-        return this.#write(key, here.bytes, { metadata: { n: String(this.#writes) } });
-      }
-      case 'delete':
-        world.say(`someone deletes ${key}`);
-        this.#truth.last.set(key, undefined);
-        if (this.#source instanceof SimFolder) this.#source.files.delete(key);
-        else this.#source.erase(key);
-        return;
-      case 'touch':
-        world.say(`someone touches ${key}`);
-        if (this.#source instanceof SimFolder) this.#source.touch(key);
-        return;
-      case 'open': {
-        if (!(this.#source instanceof SimFolder) || here === undefined || isMarker) return;
-        const file = this.#source.files.get(key);
-        if (file === undefined) return;
-        world.say(`someone opens ${key}`);
-        this.#open.push({ key, file });
-        return;
-      }
-      case 'erase-copy':
-        world.say(`someone erases the copy of ${key}`);
-        if (known?.step !== undefined || known?.leaving === true || this.#centre.current(key) === undefined || known === undefined) this.#truth.excused.add(key);
-        if (known?.state === 'tombstoned' || known?.state === 'purged') this.#truth.excused.add(key);
-        this.#centre.set(key, []);
-        return;
-      case 'foreign':
-        if (this.#centre.current(key) !== undefined) return;
-        world.say(`someone puts other bytes under ${key} at the centre`);
-        this.#centre.put(key, new TextEncoder().encode(`foreign ${key}`), {}, { number: 0, key, digest: '', attributes: {} });
-        return;
-      case 'lock':
-        try {
-          takeLock(this.#state, 'second').release();
-        } catch (error) {
-          if (error instanceof FerryError && error.fault === 'unreachable') return world.say('a second operator is told that one is at work');
-          throw error;
-        }
-        throw new Violation('a second operator got the lock');
+    if (does === 'erase-copy') {
+      this.#world.say(`someone erases the copy of ${key}`);
+      const isTooLate = known === undefined || known.step !== undefined || known.leaving;
+      if (isTooLate) this.#truth.excused.add(key);
+      // What a tombstone hides by then has to stay, but nobody can have it before a restore.
+      else if (known.state === 'tombstoned' || known.state === 'purged') this.#truth.erased.add(key);
+      this.#centre.set(key, []);
+    } else if (this.#centre.current(key) === undefined) {
+      this.#world.say(`someone puts other bytes under ${key} at the centre`);
+      const bytes = new TextEncoder().encode(`foreign ${key}`);
+      this.#centre.put(key, bytes, {}, { number: 0, key, digest: '', attributes: {} });
     }
+  }
+
+  #tryLock(): void {
+    try {
+      takeLock(this.#state, 'second').release();
+    } catch (error) {
+      if (!(error instanceof FerryError && error.fault === 'unreachable')) throw error;
+      this.#world.say('a second operator is told that one is at work');
+      return;
+    }
+    throw new Violation('a second operator got the lock');
   }
 
   /** Writes into a file that was opened before, wherever it is by now. */

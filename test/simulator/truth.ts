@@ -52,6 +52,8 @@ export class Truth {
   readonly now: () => number;
   /** Keys whose copy someone took away in the very moment between ferry's last look and its step. */
   readonly excused = new Set<string>();
+  /** Keys whose copy someone took away after the tombstone. */
+  readonly erased = new Set<string>();
   #numbers = 0;
 
   constructor(given: Pick<Truth, 'source' | 'centre' | 'known' | 'now'>) {
@@ -90,14 +92,18 @@ export class Truth {
 
   #checkHold(key: string, marker: Held): void {
     const { holdUntil } = JSON.parse(new TextDecoder().decode(marker.bytes)) as { holdUntil: string };
-    if (this.now() < Date.parse(holdUntil)) throw new Violation(`the hold of ${key} ends at ${holdUntil}, and it was purged before`);
+    if (this.now() < Date.parse(holdUntil))
+      throw new Violation(`the hold of ${key} ends at ${holdUntil}, and it was purged before`);
   }
 
   /** Rule 3, when ferry asks a source to hide or remove something. */
   checkBegun(key: string, steps: readonly string[], what: string): void {
     const known = this.known(key);
     const fits = known !== undefined && (steps.includes(known.step ?? '') || (known.leaving && what === 'drop'));
-    if (!fits) throw new Violation(`rule 3: ${what} of ${key} is not in the ledger, which has it as ${known?.state} ${known?.step}`);
+    if (!fits)
+      throw new Violation(
+        `rule 3: ${what} of ${key} is not in the ledger, which has it as ${known?.state} ${known?.step}`,
+      );
   }
 
   /** Rule 4, after an effect of ferry's at the centre. */
@@ -110,7 +116,7 @@ export class Truth {
   /** When nobody works any more: the last write of each key is the object, or hidden behind a tombstone with a copy at the centre. */
   checkEnd(): void {
     for (const [key, write] of this.last) {
-      if (write === undefined || this.excused.has(key)) continue;
+      if (write === undefined || this.excused.has(key) || this.erased.has(key)) continue;
       const here = this.source.current(key);
       if (here?.write === write) continue;
       const isBack = here !== undefined && sha256Hex(here.bytes) === write.digest;

@@ -36,6 +36,8 @@ interface Task {
   /** What is left of it when its process is killed: the server may still do what it was asked to. */
   readonly orphan?: (() => void) | undefined;
   readonly run: () => void;
+  /** Whether it changes a source or a centre. */
+  readonly writes?: boolean;
 }
 
 export const START = Date.UTC(2026, 0, 1);
@@ -47,6 +49,12 @@ export interface Faults {
   readonly late: boolean;
 }
 
+function shapeOf(result: unknown): string {
+  const head = (result as { head?: unknown } | undefined)?.head ?? result;
+  const { revision, size } = (head ?? {}) as { revision?: string; size?: number };
+  return Array.isArray(head) ? String(head.length) : `${revision?.split('-')[0]} ${size}`;
+}
+
 /** Time, and what waits for its turn. */
 export class World implements Clock {
   readonly choose: Choose;
@@ -54,6 +62,7 @@ export class World implements Clock {
   faults: Faults = { failBefore: 0, failAfter: 0, late: false };
   #now = START;
   #tasks: Task[] = [];
+  readonly #heard = new Map<string, string[]>();
   /** Grows with all that happens: who waits for quiet goes by it. */
   activity = 0;
 
@@ -78,7 +87,9 @@ export class World implements Clock {
   }
 
   sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#add({ process: undefined, label: 'sleep', at: this.#now + ms, run: resolve }));
+    return new Promise((resolve) =>
+      this.#add({ process: undefined, label: 'sleep', at: this.#now + ms, run: resolve }),
+    );
   }
 
   /** A clock of one process: nobody of a dead one wakes. */
@@ -86,7 +97,9 @@ export class World implements Clock {
     return {
       now: () => this.#now,
       sleep: (ms) =>
-        new Promise((resolve) => this.#add({ process, label: `${process.name} sleep`, at: this.#now + ms, run: resolve })),
+        new Promise((resolve) =>
+          this.#add({ process, label: `${process.name} sleep`, at: this.#now + ms, run: resolve }),
+        ),
     };
   }
 
@@ -101,6 +114,7 @@ export class World implements Clock {
         try {
           const result = effect();
           this.say(`${process.name} ${label}`);
+          this.#heard.set(process.name, [...(this.#heard.get(process.name) ?? []), `${label} ${shapeOf(result)}`]);
           return () => resolve(result);
         } catch (error) {
           this.say(`${process.name} ${label} -> ${(error as { kind?: string }).kind ?? String(error)}`);
@@ -126,7 +140,7 @@ export class World implements Clock {
         };
         this.#add({ process, label: `${label} answer`, at: this.#now, run: told });
       };
-      this.#add({ process, label, at: this.#now, run, ...(writes && this.faults.late ? { orphan: act } : {}) });
+      this.#add({ process, label, at: this.#now, run, writes, ...(writes && this.faults.late ? { orphan: act } : {}) });
     });
   }
 
@@ -135,9 +149,19 @@ export class World implements Clock {
     this.#tasks.push(task);
   }
 
+  /** What waits, and what a process has heard so far, as text. */
+  shape(process: string): unknown {
+    return [this.#tasks.map(({ label }) => label).sort(), [...(this.#heard.get(process) ?? [])].sort()];
+  }
+
   /** How many tasks could be done now, or after waiting. */
   get waiting(): number {
     return this.#tasks.length;
+  }
+
+  /** Whether something is about to change: the moment at which others hurt most. */
+  get isTense(): boolean {
+    return this.#tasks.some(({ writes }) => writes === true);
   }
 
   /** Does one task. Time passes to it where nothing else is to be done. */
