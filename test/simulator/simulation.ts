@@ -373,6 +373,7 @@ class Simulation {
     if (this.#steps > MOST_STEPS) throw new Violation('it never ends');
     this.#world.step();
     await this.#world.quiet();
+    this.#wrong ??= this.#world.violation;
     if (this.#wrong !== undefined) throw this.#wrong;
   }
 
@@ -547,11 +548,14 @@ class Simulation {
 
   /** The same bytes with other metadata. */
   #change(key: string, { bytes }: Held): void {
-    const wasKilled = this.#world.trace.some((line) => line.includes('KILLED'));
     // A marker that is on its way for long has a long moment.
-    const isUnseen = this.#scenario.kind === 'bucket' && (this.#known(key)?.step === 'tombstone' || wasKilled);
+    const isUnseen = this.#scenario.kind === 'bucket' && (this.#known(key)?.step === 'tombstone' || this.#wasKilled);
     if (isUnseen) this.#truth.unseen.add(key);
     this.#write(key, bytes, { metadata: { n: String(this.#writes) } });
+  }
+
+  get #wasKilled(): boolean {
+    return this.#kills < this.#scenario.kills;
   }
 
   #delete(key: string): void {
@@ -578,7 +582,8 @@ class Simulation {
     const known = this.#known(key);
     if (does === 'erase-copy') {
       this.#world.say(`someone erases the copy of ${key}`);
-      const isTooLate = known === undefined || known.step !== undefined || known.leaving;
+      // A request of a killed run may be on its way, and looks at nothing any more.
+      const isTooLate = known === undefined || known.step !== undefined || known.leaving || this.#wasKilled;
       if (isTooLate) this.#truth.excused.add(key);
       // What a tombstone hides by then has to stay, but nobody can have it before a restore.
       else if (known.state === 'tombstoned' || known.state === 'purged') this.#truth.erased.add(key);

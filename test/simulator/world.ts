@@ -65,6 +65,8 @@ export class World implements Clock {
   readonly #heard = new Map<string, string[]>();
   /** Grows with all that happens: who waits for quiet goes by it. */
   activity = 0;
+  /** The first rule that an effect broke. */
+  violation: Error | undefined;
 
   constructor(choose: Choose) {
     this.choose = choose;
@@ -118,6 +120,8 @@ export class World implements Clock {
           return () => resolve(result);
         } catch (error) {
           this.say(`${process.name} ${label} -> ${(error as { kind?: string }).kind ?? String(error)}`);
+          // Nobody hears of it where the process is dead.
+          if (error instanceof Error && error.name === 'Violation') this.violation ??= error;
           return () => reject(error);
         }
       };
