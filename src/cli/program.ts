@@ -10,7 +10,6 @@ import { init } from './commands/init.ts';
 import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
-import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
@@ -25,6 +24,7 @@ import { addLimits } from './limits-commands.ts';
 import { makeLog } from './log.ts';
 import { placed } from './plan-file.ts';
 import { addPolicy } from './policy-commands.ts';
+import { addRehearse } from './rehearse-command.ts';
 import { listenForSignals } from './signals.ts';
 import { version } from './version.ts';
 
@@ -160,14 +160,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   );
   addEvidence(program, act);
   addPolicy(program, act);
-  act<RehearseOptions>(
-    add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')
-      .argument('<plan>')
-      .option('--users <n>', 'how many synthetic users', '200')
-      .option('--kills <n>', 'how often to kill the run', '5')
-      .option('--seed <n>', 'seed of all that is random'),
-    async (file, options, io) => await (await import('./commands/rehearse.ts')).rehearseCommand(file, options, io),
-  );
+  addRehearse(program, act);
   return program;
 }
 
