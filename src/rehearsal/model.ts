@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { FerryError, messageOf } from '../base/errors.ts';
 import type { Plan } from '../plan/types.ts';
 import { parseSealed } from '../policy/sealed-plan.ts';
 import { histogramOf, meanOf, mixOf, type SizeBucket, type SizeDraw, type SizeMix } from './sizes.ts';
@@ -89,9 +90,19 @@ function ofLedger(stateDir: string): Found | undefined {
 /** A sealed plan tells only counts and sums. @throws FerryError where it is none. */
 function ofSealed(file: string | undefined): Found | undefined {
   if (file === undefined) return undefined;
-  const { partitions } = parseSealed(readFileSync(file, 'utf8'), file);
+  const { partitions } = parseSealed(read(file), file);
   const known = partitions.map(({ name, objects, bytes }): [string, Known] => {
     return [name, { objects, sizes: meanOf(objects === 0 ? 0 : bytes / objects) }];
   });
   return { from: 'sealed plan', of: new Map(known) };
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const hint = '`ferry plan PLAN --out FILE` writes one';
+    const why = messageOf(error);
+    throw new FerryError({ fault: 'usage', op: 'read the sealed plan', subject: file, why, hint, cause: error });
+  }
 }

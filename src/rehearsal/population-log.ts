@@ -12,7 +12,7 @@ export interface LoggedObject {
   readonly sample: boolean;
   /** SHA-256 of other bytes that the centre held under its key before the plan was run. */
   readonly planted: string | undefined;
-  /** Which lane of late writers may touch it; `undefined` for none. */
+  /** Whether late writers may touch it. */
   readonly touched: boolean;
 }
 
