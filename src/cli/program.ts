@@ -19,11 +19,13 @@ import { verifyCommand } from './commands/verify.ts';
 import { writeDocument } from './document.ts';
 import { addEvidence } from './evidence-commands.ts';
 import { PlanRejected } from './failure.ts';
+import { addHabits } from './habit-commands.ts';
 import type { GlobalOptions, Io, Verdict } from './io.ts';
 import { addLimits } from './limits-commands.ts';
 import { makeLog } from './log.ts';
 import { placed } from './plan-file.ts';
 import { addPolicy } from './policy-commands.ts';
+import { examplesText } from './reference/examples.ts';
 import { addRehearse } from './rehearse-command.ts';
 import { listenForSignals } from './signals.ts';
 import { version } from './version.ts';
@@ -161,7 +163,18 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   addEvidence(program, act);
   addPolicy(program, act);
   addRehearse(program, act);
+  addHabits(program, act);
+  addExamples(program, []);
   return program;
+}
+
+/** Each command's help ends with examples. */
+function addExamples(command: Command, path: readonly string[]): void {
+  for (const one of command.commands) {
+    const its = [...path, one.name()];
+    one.addHelpText('after', examplesText(its.join(' ')));
+    addExamples(one, its);
+  }
 }
 
 /** `policy` has commands of its own, and says so. */
