@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { type Act, withGlobals } from './command-line.ts';
 import { explain } from './commands/explain.ts';
+import { type UpgradeOptions, upgradeState } from './commands/upgrade-state.ts';
 import { bashScript } from './completion/bash.ts';
 import { fishScript } from './completion/fish.ts';
 import { zshScript } from './completion/zsh.ts';
@@ -14,7 +15,7 @@ type Shell = keyof typeof SCRIPTS;
 
 const SHELLS = Object.keys(SCRIPTS) as readonly Shell[];
 
-/** `ferry explain`, `ferry completion`: what makes ferry easier to live with and touches no plan. */
+/** `ferry explain`, `ferry completion`, `ferry upgrade-state`: what makes ferry easier to live with, and touches no store. */
 export function addHabits(program: Command, act: Act): void {
   const add = (name: string, description: string): Command =>
     withGlobals(program.command(name).description(description).exitOverride());
@@ -24,6 +25,12 @@ export function addHabits(program: Command, act: Act): void {
       'such as conflict, 75, R005, coverage; left out: all',
     ),
     (word: string | undefined, _options, io) => explain(word, io),
+  );
+  act<UpgradeOptions>(
+    add('upgrade-state', 'bring a ledger of an older ferry to this version, after a copy of it was made')
+      .argument('<plan>')
+      .option('--dry-run', 'only tell from which version to which'),
+    upgradeState,
   );
   act<GlobalOptions>(
     add('completion', 'print what makes a shell complete ferry’s commands').addArgument(

@@ -82,8 +82,12 @@ function fromPattern(
   dice: Dice,
 ): string | undefined {
   const { shard } = select;
-  // Where nothing else in the key tells objects apart, each is a user's only one.
+  // Where nothing else in the key tells objects apart, each is a user's only one; and where no capture is free, the rest of the key
+  // tells the user.
   const own = select.pattern.includes('*') ? user : `${user}-${n}`;
+  const captures = [...select.pattern.matchAll(/\\.|\{([^}]+)\}/gsu)].flatMap(([, name]) => name ?? []);
+  const free = captures.some((name) => select.where[name] === undefined);
+  const rest = free ? object : `${user}-${object}`;
   for (let attempt = 0; attempt < 10_000; attempt += 1) {
     const values = (name: string): string => {
       const allowed = select.where[name];
@@ -91,7 +95,7 @@ function fromPattern(
       return name === shard?.capture ? `${own}-${attempt}` : own;
     };
     const captured = new Map<string, string>();
-    const key = fill(select.pattern, object, (name) => {
+    const key = fill(select.pattern, rest, (name) => {
       const value = values(name);
       captured.set(name, value);
       return value;

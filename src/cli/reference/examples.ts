@@ -54,10 +54,13 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
   ],
   completion: [
     ['source <(ferry completion bash)', 'in this shell; put the line into ~/.bashrc for all'],
-    ['ferry completion zsh > "${fpath[1]}/_ferry"', 'zsh'],
+    ['ferry completion zsh > ~/.zfunc/_ferry', 'zsh; ~/.zfunc has to be in its fpath'],
     ['ferry completion fish > ~/.config/fish/completions/ferry.fish', 'fish'],
   ],
-  'upgrade-state': [['ferry upgrade-state plan.yaml --dry-run', 'from which version to which']],
+  'upgrade-state': [
+    ['ferry upgrade-state plan.yaml --dry-run', 'from which version to which'],
+    ['ferry upgrade-state plan.yaml', 'do it; the ledger as it was stays beside it'],
+  ],
 };
 
 export function examplesOf(path: string): Examples {
