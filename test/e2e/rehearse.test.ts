@@ -97,7 +97,8 @@ describe('ferry rehearse', () => {
     expect(ended.stdout).toMatch(/rehearsal of test: fail \(scenario calm, /);
     const xml = readFileSync(junit, 'utf8');
     expect(xml).toMatch(/<testcase [^>]*name="copies: [^>]*>\n {6}<failure /);
-    expect(xml).toContain('failures="2"');
+    expect(xml).toContain('failures="3"');
+    expect(ended.stdout).toMatch(/^FAILED {2}rule-1: /m);
   }, 300_000);
 
   it('says what it leaves out of a plan, and that a plan that empties nothing restores and purges nothing', async () => {
