@@ -15,7 +15,7 @@ export function legible(text: string): string {
 
 /** As `legible`, of several lines. */
 export function legibleLines(text: string): string {
-  return text.replace(UNSHOWN, (c) => (c === '\n' ? c : escaped(c)));
+  return text.replace(UNSHOWN, (c) => (c === '\n' || c === '\t' ? c : escaped(c)));
 }
 
 function escaped(c: string): string {

@@ -42,6 +42,11 @@ export function migrate(db: DatabaseSync, file: string): void {
   }
 }
 
+/** @throws FerryError as `migrate` does. Writes nothing. */
+export function requireOwn(db: DatabaseSync, file: string): void {
+  checkOwner(db, file, migrations().length);
+}
+
 function checkOwner(db: DatabaseSync, file: string, newest: number): number {
   const version = pragma(db, 'user_version');
   const owner = pragma(db, 'application_id');

@@ -98,7 +98,13 @@ export function isWholeMarker(bytes: Uint8Array, key: string): boolean {
   if (!looksLikeMarker(bytes)) return false;
   const text = new TextDecoder().decode(bytes);
   const read = Whole.safeParse(JSON.parse(text));
-  return read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text;
+  if (!read.success || read.data.key !== key) return false;
+  try {
+    return `${canonicalJson(read.data)}\n` === text;
+  } catch {
+    // It holds half of a surrogate pair, which ferry never writes.
+    return false;
+  }
 }
 
 /** Whether the object under the key is this very marker. */

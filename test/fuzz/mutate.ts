@@ -133,7 +133,7 @@ export function changedJson(value: unknown, all: readonly JsonChange[]): unknown
     const [holder, name] = found;
     if (one.do === 'drop' && holder !== root) delete holder[name];
     else if (one.do === 'add') holder[`${name}2`] = one.value;
-    else if (one.do === 'nest') holder[name] = nested(holder[name], 3_000);
+    else if (one.do === 'nest') holder[name] = nested(holder[name], 500);
     else holder[name] = one.value;
   }
   return root.whole;

@@ -29,7 +29,7 @@ export async function checkSegment(
   const hashes = readExactly(folder, file);
   if (hashes.byteLength !== leaves * 32 || rootOfHashes(Buffer.from(hashes)).toString('hex') !== root)
     throw fault(file.name, 'the hashes are not those of the tree that the head signs');
-  const bytes = readFileSync(join(folder, lines.name));
+  const bytes = readSome(folder, lines);
   let i = 0;
   const objects = new Runs(hashes, rules);
   const check = (line: Buffer): void => {
@@ -103,6 +103,15 @@ export async function* linesIn(bytes: Buffer, name: string, next: () => number):
     throw fault(name, `it cannot be decompressed: leaf ${next()} and what follows cannot be read`);
   }
   if (rest.byteLength > 0) throw fault(name, `leaf ${next()} has no end`);
+}
+
+/** A changed file too, so that its first wrong leaf can be named; not one that was made to fill the memory. */
+function readSome(folder: string, { name, bytes }: BundleFile): Buffer {
+  const path = join(folder, name);
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw fault(name, 'the file is missing');
+  if (size > bytes + LONGEST) throw fault(name, `it has ${size} bytes, and had ${bytes} when it was signed`);
+  return readFileSync(path);
 }
 
 function readExactly(folder: string, { name, bytes, sha256 }: BundleFile): Buffer {
