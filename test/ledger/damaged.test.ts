@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { Ledger } from '../../src/ledger/ledger.ts';
 import { ferry } from '../support/cli.ts';
 import { layOut } from '../support/plan.ts';
 import { tempDir } from '../support/temp.ts';
@@ -40,18 +41,21 @@ describe('a state directory that is not as ferry left it', () => {
     expect(readFileSync(join(legacy, 'users/NO/kari/a.json'), 'utf8')).toBe('{"n":1}');
   });
 
-  it.each([1, 511, 4096])('cut to %i bytes after a run ends with 5, and nothing is written over it', async (left) => {
+  it('cut after a run is refused, and nothing is written over it', async () => {
     const { plan, dir } = layOut();
     expect((await ferry(['run', plan])).code).toBe(0);
-    const file = join(dir, '.ferry/test/ledger.db');
-    truncateSync(file, left);
-    const before = readFileSync(file);
-    for (const command of ['status', 'run']) {
-      const { code, stderr } = await ferry([command, plan, '--yes']);
-      expect(code, `${command}: ${stderr}`).toBe(5);
-      expect(stderr).not.toContain('    at ');
+    const state = join(dir, '.ferry/test');
+    const file = join(state, 'ledger.db');
+    for (const left of [4096, 511, 100, 1]) {
+      truncateSync(file, left);
+      const before = readFileSync(file);
+      for (const open of [() => Ledger.read(state), () => Ledger.open(state)])
+        expect(open).toThrow(expect.objectContaining({ fault: 'integrity' }));
+      expect(readFileSync(file)).toEqual(before);
     }
-    expect(readFileSync(file)).toEqual(before);
+    const { code, stderr } = await ferry(['status', plan]);
+    expect(code, stderr).toBe(5);
+    expect(stderr).not.toContain('    at ');
   });
 
   it('with a folder in the place of its files is refused', async () => {
