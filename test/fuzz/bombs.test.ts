@@ -51,7 +51,6 @@ describe('what unpacks to gigabytes, or does not end', () => {
     for (const [fill, expected] of [
       ['\0', /longer than a leaf|cannot be decompressed/],
       ['\n', /leaf 0/],
-      ['x', /longer than a leaf|cannot be decompressed/],
     ] as const)
       add(lines, expected, (file) => repeated(file, zstdCompressSync(Buffer.alloc(64 * MIB, fill)), 64));
     // Sparse: no room is taken on the disk.
@@ -61,7 +60,7 @@ describe('what unpacks to gigabytes, or does not end', () => {
         truncateSync(file, 1_900 * MIB);
       });
     const deep = `{"payload":${'['.repeat(MIB)}`;
-    for (const text of ['[]', 'null', '[[]]', deep, '{"payload":"","payloadType":"","signatures":[null]}'])
+    for (const text of ['[]', 'null', deep, '{"payload":"","payloadType":"","signatures":[null]}'])
       for (const name of ['head.json', 'manifest.json'])
         add(name, new RegExp(name), (file) => writeFileSync(file, text));
     add('key.pem', /it is not a file/, (file) => {
