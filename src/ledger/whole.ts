@@ -11,8 +11,7 @@ const LOOKED_THROUGH = 64 * 1024 * 1024;
 /** @throws FerryError `integrity` for what is left of a ledger that was cut, where SQLite would begin a new one. */
 export function requireSome(file: string): void {
   const { size } = statSync(file);
-  // A start that was killed leaves an empty file.
-  if (size >= SMALLEST || size === 0) return;
+  if (size >= SMALLEST) return;
   throw damaged(file, `it has ${size} bytes left`);
 }
 
