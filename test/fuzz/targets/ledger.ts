@@ -48,7 +48,7 @@ function damaged(whole: Buffer, how: Damage): Buffer {
  */
 export const ledger: Target = {
   name: 'ledger',
-  runs: 250,
+  runs: 150,
   begin: async (dir) => {
     const file = join(dir, 'plan.json');
     mkdirSync(join(dir, 'legacy/users/NO'), { recursive: true });
@@ -96,7 +96,9 @@ export const ledger: Target = {
       const ended = await faulty(told);
       if (Buffer.compare(readFileSync(join(state, 'ledger.db')), bytes) !== 0)
         throw new Error('a command that only reads has changed the file');
-      if (ended.ok && !Array.isArray(how) && ended.value !== right)
+      // A page in the place of another one may be as good as that one to SQLite: docs/fuzzing.md.
+      const mayPass = Array.isArray(how) || ('how' in (how as Damage) && (how as { how?: string }).how === 'other');
+      if (ended.ok && !mayPass && ended.value !== right)
         throw new Error(`a wrong answer, and no word of it: ${ended.value}`);
       const opened = await faulty(reopened);
       if (!opened.ok) checkError(opened.error);

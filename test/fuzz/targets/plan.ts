@@ -86,7 +86,7 @@ const EXAMPLES = [
 /** A plan of any bytes: valid ones that were damaged, in YAML and in JSON. */
 export const plan: Target = {
   name: 'plan',
-  runs: 700,
+  runs: 300,
   begin: (dir) => {
     const file = join(dir, 'plan.yaml');
     const texts = fc.oneof(

@@ -282,7 +282,7 @@ async function* none(): AsyncGenerator<never> {}
 /** A server that says anything: to every request of the store's, with any status, headers and body. */
 export const s3: Target = {
   name: 's3',
-  runs: 350,
+  runs: 150,
   begin: async () => {
     const servers = {
       plain: await hostileServer({ versioned: false }),
