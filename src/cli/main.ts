@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander';
 import { errorDocument, FerryError } from '../base/errors.ts';
+import { legibleLines } from '../base/legible.ts';
+import { asLedgerFault } from '../ledger/faults.ts';
 import { writeDocument } from './document.ts';
 import { codeOfFault, codeOfVerdict } from './exit-codes.ts';
 import { PlanRejected } from './failure.ts';
@@ -27,7 +29,8 @@ function unlessGone(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }
 
-function explain(error: unknown, json: boolean): number {
+function explain(thrown: unknown, json: boolean): number {
+  const error = asLedgerFault(thrown);
   // commander has already printed its own message.
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
@@ -56,5 +59,5 @@ function rejected(error: PlanRejected, json: boolean): number {
 }
 
 function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${legibleLines(text)}\n`);
 }

@@ -1,5 +1,6 @@
 import { Command, Help, Option } from 'commander';
 import { type Egress, guardEgress } from '../base/egress.ts';
+import { legibleLines } from '../base/legible.ts';
 import { asFault } from '../engine/local.ts';
 import { collect, withGlobals } from './command-line.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
@@ -200,10 +201,10 @@ function makeIo(
       if (json) writeDocument(value);
     },
     print: (text) => {
-      if (!json) process.stdout.write(`${text}\n`);
+      if (!json) process.stdout.write(`${legibleLines(text)}\n`);
     },
     tell: (text) => {
-      process.stderr.write(`${text}\n`);
+      process.stderr.write(`${legibleLines(text)}\n`);
     },
   };
 }

@@ -42,6 +42,11 @@ export function migrate(db: DatabaseSync, file: string): void {
   }
 }
 
+/** @throws FerryError as `migrate` does. Writes nothing. */
+export function requireOwn(db: DatabaseSync, file: string): void {
+  checkOwner(db, file, migrations().length);
+}
+
 /** The version of a ledger. @throws FerryError `usage` for another program's file, or one of a newer ferry. */
 export function checkOwner(db: DatabaseSync, file: string, newest: number): number {
   const version = pragma(db, 'user_version');
