@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { errorDocument, type Fault, FerryError } from '../base/errors.ts';
+import { safeText } from '../base/safe-text.ts';
 import { writeDocument } from './document.ts';
 import { PlanRejected } from './failure.ts';
 import type { Verdict } from './io.ts';
@@ -18,6 +19,7 @@ const FAULT_CODES: Readonly<Record<Fault, number>> = {
 /** … and for commands that came to their end. */
 const VERDICT_CODES: Readonly<Record<Verdict, number>> = {
   done: 0,
+  fault: 1,
   invalid: 2,
   refused: 3,
   unresolved: 4,
@@ -74,5 +76,5 @@ function rejected(error: PlanRejected, json: boolean): number {
 }
 
 function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${safeText(text)}\n`);
 }
