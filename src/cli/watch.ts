@@ -54,6 +54,7 @@ export async function watchRun(opened: Opened, io: Io): Promise<Watched> {
   const ledger = await ledgerOf(stateDir, isOn, keys.signal);
   if (ledger === undefined) return keys.left ? { ended: 'left' } : { ended: 'run', run: undefined };
   try {
+    io.log.info({ pid: first.pid, command: first.command }, 'watching');
     const progress = await startProgress('auto', metered(opened, ledger, first), io, EVERY_MS);
     while (isOn() && !keys.signal.aborted) await pause(keys.signal);
     await progress.end();
