@@ -120,7 +120,14 @@ class Followed {
   say(): void {
     const { now, stores } = this.limits;
     const ordered = JSON.parse(this.#ordered) as OrderedLimits | null;
-    const told = { ...this.#about, command: this.#command, since: this.#since, limits: limitsDocument(now), stores, ordered };
+    const told = {
+      ...this.#about,
+      command: this.#command,
+      since: this.#since,
+      limits: limitsDocument(now),
+      stores,
+      ordered,
+    };
     const text = JSON.stringify(told);
     if (text === this.#said) return;
     this.#said = text;

@@ -75,7 +75,8 @@ export function verdictOfRun(plan: string, run: RunRecord | undefined, ofState: 
     fault: (run.outcome as Fault | undefined) ?? 'interrupted',
     op: `end ferry ${run.command}`,
     subject: plan,
-    why: run.outcome === undefined ? 'its process ended in the middle, as when it is killed' : `it ended: ${run.outcome}`,
+    why:
+      run.outcome === undefined ? 'its process ended in the middle, as when it is killed' : `it ended: ${run.outcome}`,
     hint: 'it told more where it was started; run again to go on',
   });
 }

@@ -14,9 +14,11 @@ it('leaves nothing that a terminal takes as an order', () => {
 });
 
 it('leaves JSON what it means', () => {
-  fc.assert(fc.property(anything, (text) => {
+  fc.assert(
+    fc.property(anything, (text) => {
       expect(JSON.parse(safeLine(JSON.stringify(text)))).toBe(text);
-    }));
+    }),
+  );
 });
 
 it('leaves words as they are', () => {

@@ -5,12 +5,7 @@ import { Meter, type Metered } from './meter.ts';
 import type { Progress, ProgressMode } from './types.ts';
 
 /** Shows how it gets on, as was asked for; on a terminal anew after so many milliseconds. */
-export async function startProgress(
-  mode: ProgressMode,
-  metered: Metered,
-  io: Io,
-  everyMs?: number,
-): Promise<Progress> {
+export async function startProgress(mode: ProgressMode, metered: Metered, io: Io, everyMs?: number): Promise<Progress> {
   const shown = shownAs(mode, io);
   if (shown === 'none') return { listener: () => undefined, end: async () => undefined };
   const meter = new Meter(metered);

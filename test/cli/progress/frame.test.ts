@@ -94,7 +94,9 @@ describe('the view', () => {
   });
 
   it('is one line elsewhere, and a document for programs', () => {
-    expect(lineOf(snapshotOf(3))).toMatchInlineSnapshot(`"ferry: 77 of 302 objects, 25%; 77.2 MiB of 577.9 MiB; 3.7 objects/s, 3.6 MiB/s; about 2m 21s (2m 15s to 2m 27s) left; 2 need a person (failed 2)"`);
+    expect(lineOf(snapshotOf(3))).toMatchInlineSnapshot(
+      `"ferry: 77 of 302 objects, 25%; 77.2 MiB of 577.9 MiB; 3.7 objects/s, 3.6 MiB/s; about 2m 21s (2m 15s to 2m 27s) left; 2 need a person (failed 2)"`,
+    );
     expect({ ...progressDocument(snapshotOf(3), false), at: '' }).toMatchSnapshot();
   });
 });
