@@ -75,7 +75,8 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   act<PlanOptions>(
     add('plan', 'dry run: inventory, coverage, conflicts, bytes, time; changes nothing')
       .argument('<plan>')
-      .option('--out <file>', 'write the sealed plan there, for approvals'),
+      .option('--out <file>', 'write the sealed plan there, for approvals')
+      .option('--markdown', 'as Markdown, for a pull request'),
     planCommand,
   );
   act<RunOptions>(
