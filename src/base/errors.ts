@@ -1,4 +1,4 @@
-import { legibleLines } from './legible.ts';
+import { safeText } from './safe-text.ts';
 
 /**
  * What went wrong, for an operator to read.
@@ -38,7 +38,7 @@ export class FerryError extends Error {
   readonly field: string | undefined;
 
   constructor(init: FerryErrorInit) {
-    const told = legibleLines(`cannot ${init.op}: ${init.subject}: ${init.why}`);
+    const told = safeText(`cannot ${init.op}: ${init.subject}: ${init.why}`);
     super(told, init.cause === undefined ? {} : { cause: init.cause });
     this.fault = init.fault;
     this.op = init.op;
