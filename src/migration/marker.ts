@@ -95,10 +95,18 @@ const Whole = z.strictObject({
  * that something was added to, or of another format, holds what this ferry does not know.
  */
 export function isWholeMarker(bytes: Uint8Array, key: string): boolean {
-  if (!looksLikeMarker(bytes)) return false;
+  return readMarker(bytes, key) !== undefined;
+}
+
+/** What a tombstone tells. */
+export type MarkerText = z.infer<typeof Whole>;
+
+/** What the tombstone of this key tells, of whichever ledger; `undefined` for anything else than `isWholeMarker`. */
+export function readMarker(bytes: Uint8Array, key: string): MarkerText | undefined {
+  if (!looksLikeMarker(bytes)) return undefined;
   const text = new TextDecoder().decode(bytes);
   const read = Whole.safeParse(JSON.parse(text));
-  return read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text;
+  return read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text ? read.data : undefined;
 }
 
 /** Whether the object under the key is this very marker. */
