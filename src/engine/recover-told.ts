@@ -80,7 +80,10 @@ async function outcomeOf(context: StepContext, row: ObjectRow, leaf: ObjectLeaf)
   const { outcome, attributes } = await proveCopy(context, { ...row, size: leaf.size, sha256: leaf.sha256 });
   const change = { ...factsIn(leaf), ...outcome.change, attributes, ...purgeIn(leaf) };
   if (outcome.to === 'verified') return { to: 'purged', change };
-  return unresolved('failed', `the evidence says that it was purged, and its copy is not proven: ${outcome.change.reason}`);
+  return unresolved(
+    'failed',
+    `the evidence says that it was purged, and its copy is not proven: ${outcome.change.reason}`,
+  );
 }
 
 const UNMARKED =
@@ -90,7 +93,9 @@ function factsIn({ size, sha256, tombstone, verified }: ObjectLeaf): ObjectChang
   return {
     size,
     ...(sha256 === undefined ? {} : { sha256 }),
-    ...(verified && { verified: { at: Date.parse(verified.at), how: verified.how === 'attested' ? 'attested' : 'readback' } }),
+    ...(verified && {
+      verified: { at: Date.parse(verified.at), how: verified.how === 'attested' ? 'attested' : 'readback' },
+    }),
     ...(tombstone && {
       tombstone: { revision: '', at: Date.parse(tombstone.at), holdUntil: Date.parse(tombstone.holdUntil) },
     }),

@@ -10,7 +10,14 @@ import { endsOf, type Outcome, type StepContext, unresolved } from '../migration
 import { partitionMovesHistory } from '../migration/history.ts';
 import { takeInventory } from '../migration/inventory.ts';
 import { readMarker } from '../migration/marker.ts';
-import { digestOf, hidesMarker, type Kept, lookForMarker, mayBeMarker, recoverTombstone } from '../migration/recover.ts';
+import {
+  digestOf,
+  hidesMarker,
+  type Kept,
+  lookForMarker,
+  mayBeMarker,
+  recoverTombstone,
+} from '../migration/recover.ts';
 import { type Router, sources } from '../plan/router.ts';
 import type { Store } from '../store/store.ts';
 import { asFault, interrupted } from './local.ts';
@@ -72,7 +79,10 @@ async function once({ notes, tell, ledger }: RecoverWork, what: string, task: ()
   if (notes.isDone(what)) return;
   await task();
   notes.done(what);
-  tell(what, ledger.queries.tallies().reduce((sum, { objects }) => sum + objects, 0));
+  tell(
+    what,
+    ledger.queries.tallies().reduce((sum, { objects }) => sum + objects, 0),
+  );
 }
 
 async function list({ context, ledger, router, stop }: RecoverWork, name: string): Promise<void> {

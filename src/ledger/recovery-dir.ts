@@ -1,4 +1,4 @@
-import { existsSync, fsyncSync, openSync, closeSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerryError } from '../base/errors.ts';
 import { Ledger } from './ledger.ts';
@@ -33,7 +33,8 @@ export function requireNoLedger(stateDir: string): void {
   }
   const ledger = Ledger.read(stateDir);
   try {
-    if (ledger === undefined || !ledger.isBound || ledger.queries.tallies().every(({ objects }) => objects === 0)) return;
+    if (ledger === undefined || !ledger.isBound || ledger.queries.tallies().every(({ objects }) => objects === 0))
+      return;
   } finally {
     ledger?.close();
   }

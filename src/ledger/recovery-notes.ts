@@ -92,7 +92,8 @@ export class RecoveryNotes {
     const free = this.#db
       .prepare('SELECT * FROM kept WHERE source = ? AND sha256 = ? AND key IS NULL LIMIT ?')
       .all(source, sha256, LOOKED_AT);
-    const found = free.find((one) => provesKey(one, key)) ?? (this.#isAlike(source, sha256, free) ? free[0] : undefined);
+    const found =
+      free.find((one) => provesKey(one, key)) ?? (this.#isAlike(source, sha256, free) ? free[0] : undefined);
     if (found === undefined) return undefined;
     this.#assign(source, String(found['name']), key);
     return chosen(found, key);

@@ -131,7 +131,15 @@ export async function recoverTombstone(
     holdUntil,
   };
   // The marker's own revision says nothing of the object.
-  const change = { ...outcome.change, size, sha256, revision: kept?.revision ?? '', attributes, tombstone, intent: null };
+  const change = {
+    ...outcome.change,
+    size,
+    sha256,
+    revision: kept?.revision ?? '',
+    attributes,
+    tombstone,
+    intent: null,
+  };
   if (outcome.to === 'verified') return { to: 'tombstoned', change: { ...change, reason: null, integrity: false } };
   return { to: 'failed', change: { ...change, reason: unproven(outcome, kept, source, centre), integrity: false } };
 }
@@ -197,7 +205,8 @@ async function coveredBy(
   };
   let at = history.length - 1;
   const top = history[at];
-  if (top === undefined || !(await isOwn(top))) return 'the source was written while its tombstone was looked at; look what lies on top of it';
+  if (top === undefined || !(await isOwn(top)))
+    return 'the source was written while its tombstone was looked at; look what lies on top of it';
   // Attempts whose answer was lost have left more than one.
   for (at -= 1; at >= 0; at -= 1) {
     const state = history[at];
@@ -205,12 +214,19 @@ async function coveredBy(
   }
   const below = history[at];
   if (below === undefined) return undefined;
-  if (below.marker) return 'its tombstone lies on a delete: the source was deleted in that moment; decide what is to be there';
+  if (below.marker)
+    return 'its tombstone lies on a delete: the source was deleted in that moment; decide what is to be there';
   const { sha256, head } = await digestOfObject(atVersion(source, below.version), key, { signal });
   if (sha256 !== object.sha256) {
     return 'its tombstone lies on other bytes than it tells: a write came to lie under it; decide which is the object';
   }
-  return { kept: below.version, over: below.version, revision: below.revision, attributes: head.attributes, sure: true };
+  return {
+    kept: below.version,
+    over: below.version,
+    revision: below.revision,
+    attributes: head.attributes,
+    sure: true,
+  };
 }
 
 function notOfPlan({ plan }: StepContext, row: ObjectRow, marker: MarkerText): string {
