@@ -9,7 +9,7 @@ import type { ObjectRow } from '../ledger/rows.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from '../migration/context.ts';
 import { partitionMovesHistory } from '../migration/history.ts';
 import { takeInventory } from '../migration/inventory.ts';
-import { readMarker } from '../migration/marker.ts';
+import { wholeMarker } from '../migration/marker.ts';
 import {
   digestOf,
   hidesMarker,
@@ -154,7 +154,7 @@ async function recover(work: RecoverWork): Promise<Recovered> {
   const counts = { tombstones: 0, proven: 0, foreign: 0 };
   await inParallel(work, markersOf(notes), async ({ object, text }) => {
     const row = ledger.queries.byId(object);
-    const marker = readMarker(new TextEncoder().encode(text), row.key);
+    const marker = wholeMarker(new TextEncoder().encode(text), row.key);
     if (marker === undefined) throw new Error(`what was noted of object ${object} is no tombstone`);
     const isOurs = marker.plan === plan.name && marker.ledger === ledger.uuid;
     let to = row.state;

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerryError } from '../base/errors.ts';
 import { Ledger } from './ledger.ts';
@@ -29,6 +29,15 @@ export function requireNoLedger(stateDir: string): void {
       subject: left,
       why: 'it is a part of a ledger that is not there',
       hint: 'put ledger.db back beside it if you have it; else move it away, then recover again',
+    });
+  }
+  if (statSync(file).size <= 1) {
+    throw new FerryError({
+      fault: 'usage',
+      op: 'recover the ledger',
+      subject: file,
+      why: 'it was a ledger and has been emptied',
+      hint: 'put a backup in its place if you have one; else move it away, then recover again',
     });
   }
   const ledger = Ledger.read(stateDir);

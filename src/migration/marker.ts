@@ -95,31 +95,38 @@ const Whole = z.strictObject({
  * that something was added to, or of another format, holds what this ferry does not know.
  */
 export function isWholeMarker(bytes: Uint8Array, key: string): boolean {
-  return readMarker(bytes, key) !== undefined;
+  return wholeMarker(bytes, key) !== undefined;
 }
 
-/** What a tombstone tells. */
-export type MarkerText = z.infer<typeof Whole>;
+/** What a tombstone says. */
+export type MarkerText = z.output<typeof Whole>;
 
-/** What the tombstone of this key tells, of whichever ledger; `undefined` for anything else than `isWholeMarker`. */
-export function readMarker(bytes: Uint8Array, key: string): MarkerText | undefined {
+/** What such a tombstone says; `undefined` for any other bytes. */
+export function wholeMarker(bytes: Uint8Array, key: string): MarkerText | undefined {
   if (!looksLikeMarker(bytes)) return undefined;
   const text = new TextDecoder().decode(bytes);
   const read = Whole.safeParse(JSON.parse(text));
-  return read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text ? read.data : undefined;
+  const isWhole = read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text;
+  return isWhole ? read.data : undefined;
 }
 
 /** Whether the object under the key is this very marker. */
 export async function isMarker(source: Store, key: string, marker: Marker, signal: AbortSignal): Promise<boolean> {
+  const bytes = await bytesOfMarker(source, key, signal);
+  return bytes !== undefined && Buffer.compare(bytes, marker.bytes) === 0;
+}
+
+/** The bytes of the object under the key; `undefined` where there is none, or it is too large for a marker. */
+export async function bytesOfMarker(source: Store, key: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
   try {
     const { head, body, discard } = await source.read(key, { signal });
     if (head.size > LARGEST_MARKER) {
       await discard();
-      return false;
+      return undefined;
     }
-    return Buffer.compare(await collect(body), marker.bytes) === 0;
+    return await collect(body);
   } catch (error) {
-    if (error instanceof StoreError && error.kind === 'absent') return false;
+    if (error instanceof StoreError && error.kind === 'absent') return undefined;
     throw error;
   }
 }

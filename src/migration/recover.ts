@@ -15,8 +15,8 @@ import {
   type Marker,
   type MarkerText,
   markerFor,
-  readMarker,
   SMALLEST_MARKER,
+  wholeMarker,
 } from './marker.ts';
 import { verify } from './verify.ts';
 
@@ -53,7 +53,7 @@ export async function lookForMarker(source: Store, key: string, signal: AbortSig
 }
 
 function foundIn(bytes: Uint8Array, key: string): Found {
-  const marker = readMarker(bytes, key);
+  const marker = wholeMarker(bytes, key);
   if (marker !== undefined) return { is: 'tombstone', marker, text: new TextDecoder().decode(bytes) };
   return { is: looksLikeMarker(bytes) ? 'odd' : 'object' };
 }
@@ -66,7 +66,7 @@ export async function hidesMarker(
 ): Promise<MarkerText | undefined> {
   for (const { version, size, marker } of (await versions.of(key, { signal })).toReversed()) {
     if (marker || !mayBeMarker(size)) continue;
-    const found = readMarker(await collect((await versions.read(key, version, { signal })).body), key);
+    const found = wholeMarker(await collect((await versions.read(key, version, { signal })).body), key);
     if (found !== undefined) return found;
   }
   return undefined;
