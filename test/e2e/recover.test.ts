@@ -265,7 +265,12 @@ describe.each([false, true])('a state directory of buckets that was lost (versio
     const bodies = { ...FIVE, 'users/NO/twin': '{"n":1}' };
     for (const [Key, Body] of Object.entries(bodies))
       await client.send(
-        new PutObjectCommand({ Bucket: from, Key, Body, Metadata: { of: Buffer.from(Key).toString('hex') } }),
+        new PutObjectCommand({
+          Bucket: from,
+          Key,
+          Body: Buffer.from(Body),
+          Metadata: { of: Buffer.from(Key).toString('hex') },
+        }),
       );
     const call = async (command: string, ...more: string[]): Promise<Ended> =>
       await ferry([command, plan, '--json', ...more], minioEnv());
