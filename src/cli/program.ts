@@ -12,7 +12,6 @@ import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
 import { type RecoverOptions, recoverCommand } from './commands/recover.ts';
-import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
