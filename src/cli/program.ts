@@ -11,6 +11,7 @@ import { init } from './commands/init.ts';
 import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
+import { type RecoverOptions, recoverCommand } from './commands/recover.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
@@ -126,6 +127,14 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--key <key>', 'only this object (repeatable)', collect),
     restoreCommand,
+  );
+  act<RecoverOptions>(
+    add('recover', 'rebuild the ledger of a lost state directory from what the stores hold; changes no store')
+      .argument('<plan>')
+      .option('--evidence <dir>', 'the newest bundle of the lost ledger')
+      .option('--key <file>', 'the public key of whoever signed the bundle')
+      .option('--ledger <uuid>', 'which ledger was lost, where tombstones of several are found'),
+    recoverCommand,
   );
   act<PurgeOptions>(
     add('purge', 'remove for good what tombstones past their hold still hide; asks, or takes --yes')

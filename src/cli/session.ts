@@ -7,6 +7,7 @@ import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
 import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
+import { requireNoRecovery } from '../ledger/recovery-dir.ts';
 import { stateDirOf } from '../ledger/state-dir.ts';
 import type { StepContext } from '../migration/context.ts';
 import { PARTS_IN_MEMORY } from '../migration/part-plan.ts';
@@ -87,6 +88,7 @@ export async function withSession<T>(
 ): Promise<T> {
   const lock = takeLock(opened.stateDir, command);
   try {
+    requireNoRecovery(opened.stateDir);
     const ledger = Ledger.open(opened.stateDir);
     try {
       gatherLeft(opened, ledger);
