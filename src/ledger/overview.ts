@@ -51,7 +51,7 @@ const WHEN = `
 const KIND = "kind_of(coalesce(reason, ''))";
 
 /** What in a reason is of one object alone: what stands in quotes (as JSON writes it), digests, numbers. */
-const OF_ONE = /"(?:[^"\\]|\\.)*"|\b[0-9a-f]{32,}\b|\b\d+\b(?!-)/g;
+const OF_ONE = /"(?:[^"\\]|\\.)*"|\b[0-9a-f]{32,}\b|(?<![-\w])\d+\b/g;
 
 /** A reason without what is of one object alone; of these a key can be personal data. */
 export function kindOf(reason: string): string {

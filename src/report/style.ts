@@ -63,7 +63,7 @@ h2{font-size:1.2rem;line-height:1.3;margin:0 0 .35rem}
 h3{font-size:1rem;margin:1.6rem 0 .3rem}
 p{margin:.35rem 0 .8rem;max-width:44rem}
 .faint,figcaption,.under{color:var(--faint)}
-.under{margin:0;font-size:.95rem}
+.under{margin:0;font-size:.95rem;max-width:none}
 section{background:var(--surface);border:1px solid var(--line);border-radius:.6rem;padding:1.4rem 1.5rem;margin:1.25rem 0}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1rem;margin:1.25rem 0 0;padding:0}
 .tiles div{background:var(--surface);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1.1rem}
@@ -87,7 +87,7 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;color:var(--faint);padding-bottom:.4rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line)}
 th{font-weight:600}
-thead th{color:var(--faint);white-space:nowrap}
+thead th,thead .key{color:var(--faint);white-space:nowrap;font-family:inherit;font-size:1em}
 tfoot th,tfoot td{border-bottom:0;border-top:2px solid var(--line);font-weight:600}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.nowrap,th.nowrap{white-space:nowrap}

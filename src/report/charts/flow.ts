@@ -36,7 +36,7 @@ function draw({ flows, stores }: ReportData, narrow: boolean): Drawing {
     links.set(`${source} ${target}`, link);
   }
   const ends = [...new Set([...links.values()].flatMap(({ source, target }) => [source, target]))];
-  const margin = narrow ? 104 : 190;
+  const margin = narrow ? 104 : 150;
   const most = narrow ? 15 : 26;
   const sides = Math.max(...['from ', 'to '].map((side) => ends.filter((end) => end.startsWith(side)).length));
   const height = Math.max(110, sides * 46 + 20);

@@ -17,7 +17,7 @@ export function throughput({ timeline }: ReportData): Markup {
 <figure><figcaption>Bytes a second, by when their copy was proven; of those that are only copied, by when that was</figcaption>
 ${legend(['verified', 'proven'], ...(has(timeline, 'copied') ? [['copied', 'copied, not proven yet'] as const] : []))}
 ${byteChart(timeline)}</figure>
-<figure><figcaption>Objects in each ${step}</figcaption>
+<figure><figcaption>Objects in each step</figcaption>
 ${legend(
   ['verified', 'proven'],
   ...(['tombstoned', 'purged'] as const).flatMap((what) => (has(timeline, what) ? [[what, what] as const] : [])),

@@ -6,6 +6,9 @@ import { table } from '../table.ts';
 import { count, counted } from '../words.ts';
 import { mark } from './summary.ts';
 
+/** A digest in a reason is told by its beginning; `--json` of `status` has all of it. */
+const DIGEST = /\b([0-9a-f]{12})[0-9a-f]{20,}\b/g;
+
 /** What needs a person, why, and what to do. */
 export function unresolved({ unresolved: found }: ReportData): Markup {
   if (found.objects === 0)
@@ -57,7 +60,7 @@ ${table(
     partition,
     [mark(state), state],
     formatBytes(size),
-    reason,
+    reason.replace(DIGEST, '$1…'),
   ]),
 )}</details>`;
 }
