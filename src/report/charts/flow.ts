@@ -78,7 +78,7 @@ function draw({ flows, stores }: ReportData, narrow: boolean): Drawing {
 }
 
 function labelOf({ name, jurisdiction, inZone }: ReportStore, most: number): string {
-  return `${short(name, most)}\n${jurisdiction}, ${inZone ? 'inside' : 'outside'}`;
+  return `${short(name, most)}\n${short(jurisdiction, 8)}, ${inZone ? 'inside' : 'outside'}`;
 }
 
 /** The largest ones of a side. */

@@ -2,7 +2,7 @@ import { BarChart, type BarSeriesOption, SankeyChart, type SankeySeriesOption } 
 import { GridComponent, type GridComponentOption } from 'echarts/components';
 import { type ComposeOption, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import { html, type Markup, trusted } from '../html.ts';
+import { html, type Markup, trusted, visible } from '../html.ts';
 
 use([BarChart, SankeyChart, GridComponent, SVGRenderer]);
 
@@ -60,9 +60,10 @@ function fontOf(_all: string, size: string, weight: string | undefined): string 
   return ` font-size="${size}"${weight === undefined ? '' : ` font-weight="${weight}"`}`;
 }
 
-/** Text of a label, cut to so many characters. */
+/** Text of a label, cut to so many characters, on one line. */
 export function short(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+  const characters = [...visible(text)];
+  return characters.length <= most ? characters.join('') : `${characters.slice(0, most - 1).join('')}…`;
 }
 
 /** Colours are the page's, which has them for light, for dark and for paper. */
