@@ -40,7 +40,13 @@ it('is one page that tells the ledger, also beside who holds the lock, and is re
     );
     expect(states).toMatchObject({ conflict: 2, failed: 2 });
     expect(document.unresolved).toBe(4);
-    for (const told of ['SG, outside', 'NO, inside', 'Move the centre&#39;s object away', '&lt;img src=x', '\\u{202e}txt'])
+    for (const told of [
+      'SG, outside',
+      'NO, inside',
+      'Move the centre&#39;s object away',
+      '&lt;img src=x',
+      '\\u{202e}txt',
+    ])
       expect(page).toContain(told);
     for (const key of NASTY) expect(page).not.toContain(key);
     expect(statSync(out).mode & 0o777).toBe(0o600);

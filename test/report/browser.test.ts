@@ -49,10 +49,8 @@ describe.skipIf(chromium === undefined)('the page in a browser', () => {
       const asked: string[] = [];
       page.on('request', (request) => asked.push(request.url()));
       await page.goto(pathToFileURL(out).href);
-      await page.evaluate(() => {
-        for (const details of document.querySelectorAll('details')) details.open = true;
-      });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(width);
+      await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true");
+      expect(await page.evaluate('document.documentElement.scrollWidth'), name).toBeLessThanOrEqual(width);
       expect(await page.locator('svg:visible').count(), name).toBe(partitions === 3 ? 5 : 8);
       expect(await violations(page), name).toEqual([]);
       expect(complaints, name).toEqual([]);
