@@ -59,7 +59,7 @@ describe.skipIf(chromium === undefined)('the page in a browser', () => {
         await page.screenshot({ path: join(PICTURES, `report-${partitions}-${name.replace(', ', '-')}.png`) });
       await context.close();
     }
-  });
+  }, 300_000);
 });
 
 /** What WCAG 2.2 (A and AA) and good practice find wrong, by axe-core. */

@@ -38,7 +38,7 @@ export async function reportCommand(file: string, options: ReportOptions, io: Io
 function read({ plan, stateDir }: Opened, withKeys: boolean): ReportData {
   const ledger = Ledger.read(stateDir);
   try {
-    if (ledger === undefined || !ledger.isBound || ledger.runs.last() === undefined) throw nothingYet(plan);
+    if (ledger === undefined || isEmpty(ledger)) throw nothingYet(plan);
     const now = Date.now();
     return collect({
       plan,
@@ -76,6 +76,12 @@ function tell(
   io.print(
     `${file}: ${formatBytes(bytes)}; ${totals.objects} objects in ${partitions.length} partitions, ${unresolved.objects} need a person`,
   );
+}
+
+/** Neither a run has begun, nor is an object in it. */
+function isEmpty(ledger: Ledger): boolean {
+  if (!ledger.isBound) return true;
+  return ledger.runs.last() === undefined && ledger.queries.tallies().every(({ objects }) => objects === 0);
 }
 
 function nothingYet({ name }: Plan): FerryError {
