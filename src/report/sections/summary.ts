@@ -20,11 +20,16 @@ ${atWork && html`<p class="notice"><strong>Work was under way when this page was
 <dl class="tiles">
 ${tile('planned', count(totals.objects), `${totals.objects === 1 ? 'object' : 'objects'}, ${formatBytes(totals.bytes)}`)}
 ${tile('proven at the centre', percent(proven ?? 0, totals.objects), counted(proven ?? 0, 'object'))}
-${tile('emptied at the source', percent(emptied ?? 0, totals.objects), counted(emptied ?? 0, 'object'))}
-${tile('need a person', count(unresolved.objects), unresolved.objects === 0 ? 'nothing is unresolved' : 'nothing of them was lost')}
+${tile('tombstoned or purged', percent(emptied ?? 0, totals.objects), counted(emptied ?? 0, 'object'))}
+${tile('need a person', count(unresolved.objects), needOf(unresolved))}
 </dl>
 </header>
 `;
+}
+
+function needOf({ objects, damaged }: ReportData['unresolved']): string {
+  if (damaged > 0) return `${count(damaged)} damaged: see below`;
+  return objects === 0 ? 'nothing is unresolved' : 'nothing of them was lost';
 }
 
 function tile(name: string, value: string, more: string): Markup {

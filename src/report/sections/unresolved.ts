@@ -16,7 +16,7 @@ export function unresolved({ unresolved: found }: ReportData): Markup {
 `;
   const told = found.reasons.reduce((sum, { objects }) => sum + objects, 0);
   return html`<section aria-labelledby="unresolved"><h2 id="unresolved">Objects that need a person</h2>
-<p class="under">${counted(found.objects, 'object')}; nothing of them was lost. Resolve the cause, then run again: <code>ferry run</code> takes each from the copy on.</p>
+<p class="under">${counted(found.objects, 'object')}${found.damaged > 0 ? '.' : '; nothing of them was lost.'} Resolve the cause, then run again: <code>ferry run</code> takes each from the copy on.</p>
 ${table(
   'By reason',
   [
