@@ -12,6 +12,7 @@ import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
 import { type RecoverOptions, recoverCommand } from './commands/recover.ts';
+import type { ReportOptions } from './commands/report.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
@@ -175,6 +176,16 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--for <duration>', 'how long from now (default: 30d)')
       .option('--out <file>', 'where to (default: SEALED.NAME.approval)'),
     approve,
+  );
+  act<ReportOptions>(
+    add('report', 'where the plan stands as one page for people, with charts; works while a run is on')
+      .argument('<plan>')
+      .requiredOption('--out <file>', 'where to; another report there is replaced')
+      .addOption(
+        new Option('--keys <how>', 'of objects that need a person').choices(['plain', 'none']).default('plain'),
+      ),
+    // The library that draws is loaded by this command alone.
+    async (file, options, io) => await (await import('./commands/report.ts')).reportCommand(file, options, io),
   );
   addEvidence(program, act);
   addPolicy(program, act);
