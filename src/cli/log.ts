@@ -3,7 +3,7 @@ import pino, { type Logger } from 'pino';
 import { FerryError, messageOf } from '../base/errors.ts';
 import type { GlobalOptions } from './io.ts';
 
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /** Names under which a secret could ever stand in a log record. */
 const SECRET_NAMES = ['secretAccessKey', 'sessionToken', 'authorization', 'password'];
@@ -14,7 +14,7 @@ const SECRET_NAMES = ['secretAccessKey', 'sessionToken', 'authorization', 'passw
  */
 export function makeLog(options: GlobalOptions): Logger {
   const level = options.logLevel ?? (options.logFile === undefined ? 'silent' : 'info');
-  if (!LEVELS.includes(level)) {
+  if (!LEVELS.some((one) => one === level)) {
     throw new FerryError({
       fault: 'usage',
       op: 'start the log',
