@@ -69,11 +69,11 @@ describe('ferry rehearse', () => {
       '--scenario',
       'hostile',
       '--users',
-      '12',
+      '6',
       '--sizes',
       'small',
       '--kills',
-      '2',
+      '1',
       '--seed',
       '11',
     ];

@@ -24,8 +24,7 @@ const run = async ({ plan, env }: { plan: string; env: Record<string, string> },
 
 describe('a configuration', () => {
   it('gives defaults, which variables replace, and options both', async () => {
-    const text =
-      'logLevel: debug\nlogFile: ./logs/ferry.log\nprogress: json\nstateParent: state\nmaxConcurrency: ${MOST:-3}\n';
+    const text = `logLevel: debug\nlogFile: ./logs/ferry.log\nprogress: json\nstateParent: state\nmaxConcurrency: \${MOST:-3}\n`;
     const laid = withConfig(text, 'progress: no such\n');
     const ended = await run(laid);
     expect(ended.code, ended.stderr).toBe(0);
