@@ -73,7 +73,7 @@ describe('ferry rehearse', () => {
       '--sizes',
       'small',
       '--kills',
-      '1',
+      '2',
       '--seed',
       '11',
     ];
