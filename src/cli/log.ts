@@ -4,7 +4,7 @@ import { FerryError, messageOf } from '../base/errors.ts';
 import { safeText } from '../base/safe-text.ts';
 import type { GlobalOptions } from './io.ts';
 
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /** Names under which a secret could ever stand in a log record. */
 const SECRET_NAMES = ['secretAccessKey', 'sessionToken', 'authorization', 'password'];
@@ -15,7 +15,7 @@ const SECRET_NAMES = ['secretAccessKey', 'sessionToken', 'authorization', 'passw
  */
 export function makeLog(options: GlobalOptions): Logger {
   const level = options.logLevel ?? (options.logFile === undefined ? 'silent' : 'info');
-  if (!LEVELS.includes(level)) {
+  if (!LEVELS.some((one) => one === level)) {
     throw new FerryError({
       fault: 'usage',
       op: 'start the log',

@@ -28,8 +28,10 @@ import { addLimits } from './limits-commands.ts';
 import { makeLog } from './log.ts';
 import { placed } from './plan-file.ts';
 import { addPolicy } from './policy-commands.ts';
+import { PROGRESS_MODES } from './progress/types.ts';
 import { examplesText } from './reference/examples.ts';
 import { addRehearse } from './rehearse-command.ts';
+import { withSettings } from './settings/settings.ts';
 import { listenForSignals } from './signals.ts';
 import { version } from './version.ts';
 
@@ -54,11 +56,11 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     action: (argument: string, options: T, io: Io) => Promise<Verdict>,
   ): void => {
     command.action(async (argument: string) => {
-      const options = command.opts<T>();
       const signals = listenForSignals();
       // Before there is a plan no command has anything to connect to.
       const egress = guardEgress();
       try {
+        const options = withSettings<T>(command, argument, process.env);
         ended(await action(argument, options, makeIo(options, signals, egress)));
       } catch (error) {
         throw error instanceof PlanRejected ? error : await placed(asFault(error, signals.stop), argument, process.env);
@@ -91,11 +93,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       )
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--no-list', 'list no source again whose listing is complete; what was written since is not found then')
-      .addOption(
-        new Option('--progress <mode>', 'how to show progress')
-          .choices(['auto', 'tty', 'json', 'none'])
-          .default('auto'),
-      )
+      .addOption(new Option('--progress <mode>', 'how to show progress').choices([...PROGRESS_MODES]).default('auto'))
       .option(...SEALED)
       .option(...APPROVAL, collect),
     run,

@@ -20,10 +20,6 @@ export async function purgeCommand(file: string, options: PurgeOptions, io: Io):
   const opened = await openPlan(file, options, io);
   const { plan } = opened;
   const partitions = new Set(options.partition);
-  for (const name of partitions) {
-    if (plan.partitions.some((partition) => partition.name === name)) continue;
-    throw refusal('usage', `--partition ${name}`, 'the plan has no such partition', '`ferry status` shows them');
-  }
   if (options.yes !== true && !canAsk()) {
     const why = 'it cannot be undone, and there is no terminal to ask at';
     throw refusal('usage', `plan ${plan.name}`, why, 'say --yes if that is meant');

@@ -17,10 +17,6 @@ export async function restoreCommand(file: string, options: RestoreOptions, io: 
   const { plan } = opened;
   const partitions = new Set(options.partition);
   const keys = new Set(options.key);
-  for (const name of partitions) {
-    if (!plan.partitions.some((partition) => partition.name === name))
-      throw noSuch(`--partition ${name}`, 'the plan has no such partition');
-  }
   const started = Date.now();
   return await withSession('restore', opened, io, async ({ context, ledger, runId }) => {
     let outcome = 'fault';

@@ -5,7 +5,7 @@ import { migrate } from '../../engine/migrate.ts';
 import { type Summary, summarise } from '../../migration/summary.ts';
 import type { LimitsNow } from '../../plan/limits-at.ts';
 import { openRouter } from '../../plan/router.ts';
-import type { Finish, Plan } from '../../plan/types.ts';
+import type { Finish } from '../../plan/types.ts';
 import { type ApprovalOptions, needsApproval, readAuthority } from '../approvals.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { logListener } from '../log-listener.ts';
@@ -31,7 +31,7 @@ const TELL_EVERY_MS = 1_000;
 export async function run(file: string, options: RunOptions, io: Io): Promise<Verdict> {
   const opened = await openPlan(file, options, io);
   const { plan } = opened;
-  const partitions = chosen(plan, options.partition);
+  const partitions = options.partition === undefined ? undefined : new Set(options.partition);
   const until = earlier(options.until ?? plan.finish, plan.finish);
   const openAuthority = readAuthority(
     plan,
@@ -151,22 +151,6 @@ function report(
   io.document({ ...summary, transferred: { ...moved }, seconds, ...unlisted, ...failed });
   printSummary(summary, moved, seconds, io);
   return summary;
-}
-
-function chosen(plan: Plan, names: readonly string[] | undefined): ReadonlySet<string> | undefined {
-  if (names === undefined || names.length === 0) return undefined;
-  const known = plan.partitions.map((partition) => partition.name);
-  for (const name of names) {
-    if (known.includes(name)) continue;
-    throw new FerryError({
-      fault: 'usage',
-      op: 'choose partitions',
-      subject: `--partition ${name}`,
-      why: 'the plan has no such partition',
-      hint: `it has ${known.join(', ')}`,
-    });
-  }
-  return new Set(names);
 }
 
 /** `--until` can end a run before the plan's `finish`, never go beyond what was reviewed. */
