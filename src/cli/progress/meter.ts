@@ -1,3 +1,4 @@
+import { steadyClock } from '../../base/clock.ts';
 import type { EngineEvent } from '../../engine/events.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { isUnresolved, type State } from '../../ledger/lifecycle.ts';
@@ -41,7 +42,7 @@ const REACHED: Readonly<Record<Finish, readonly State[]>> = {
 export class Meter {
   readonly #until: Finish;
   readonly #ledger: Ledger;
-  readonly #started = Date.now();
+  readonly #started = steadyClock.now();
   readonly #counts = new Map<string, Count>();
   #listed: number | undefined;
 
@@ -69,7 +70,7 @@ export class Meter {
   }
 
   snapshot(): Snapshot {
-    const seconds = (Date.now() - this.#started) / 1000;
+    const seconds = (steadyClock.now() - this.#started) / 1000;
     return {
       seconds,
       listed: this.#listed,
