@@ -83,7 +83,6 @@ fault('the centre is killed and comes back', async (row) => {
   const run = trial.start();
   await run.copied(20);
   await versitygw.kill();
-  await run.tells({ type: 'retry' }, 1);
   await meanwhile(run, () => versitygw.revive());
   await run.endsAs(row);
   await trial.isDone();
