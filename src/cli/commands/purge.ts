@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { steadyClock } from '../../base/clock.ts';
 import { FerryError } from '../../base/errors.ts';
 import { type Due, dueOf, type Purged, purgeTombstones } from '../../engine/purge.ts';
 import { summarise } from '../../migration/summary.ts';
@@ -25,7 +26,7 @@ export async function purgeCommand(file: string, options: PurgeOptions, io: Io):
     throw refusal('usage', `plan ${plan.name}`, why, 'say --yes if that is meant');
   }
   const openAuthority = readAuthority(plan, options, needsApproval(plan, 'purge'), io);
-  const started = Date.now();
+  const started = steadyClock.now();
   return await withSession('purge', opened, io, async ({ context, ledger, runId }) => {
     let outcome = 'fault';
     const router = await openRouter(plan);
@@ -47,7 +48,7 @@ export async function purgeCommand(file: string, options: PurgeOptions, io: Io):
         stop: io.stop,
       });
       outcome = 'done';
-      return tell(plan, { due, purged, seconds: (Date.now() - started) / 1000 }, summarise(plan, ledger), io);
+      return tell(plan, { due, purged, seconds: (steadyClock.now() - started) / 1000 }, summarise(plan, ledger), io);
     } finally {
       router.close();
       ledger.runs.end(runId, outcome, { objects: 0, bytes: 0 });

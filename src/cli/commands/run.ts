@@ -1,3 +1,4 @@
+import { steadyClock } from '../../base/clock.ts';
 import { errorDocument, FerryError } from '../../base/errors.ts';
 import type { Listener } from '../../engine/events.ts';
 import type { Moved } from '../../engine/local.ts';
@@ -39,16 +40,16 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<Ve
     until === 'tombstoned' ? needsApproval(plan, 'tombstone') : undefined,
     io,
   );
-  const started = Date.now();
+  const started = steadyClock.now();
   return await withSession('run', opened, io, async (session) => {
     const moved: Moved = { objects: 0, bytes: 0 };
     try {
       await work(session, { until, partitions, openAuthority }, options, io, moved);
     } catch (error) {
-      report(session, options, moved, (Date.now() - started) / 1000, io, error);
+      report(session, options, moved, (steadyClock.now() - started) / 1000, io, error);
       throw error;
     }
-    return verdictOf(report(session, options, moved, (Date.now() - started) / 1000, io));
+    return verdictOf(report(session, options, moved, (steadyClock.now() - started) / 1000, io));
   });
 }
 
@@ -74,8 +75,8 @@ async function work(
     if (event.type !== 'moved' || event.moved === undefined) return;
     moved.objects += 1;
     moved.bytes += event.moved;
-    if (Date.now() - told < TELL_EVERY_MS) return;
-    told = Date.now();
+    if (steadyClock.now() - told < TELL_EVERY_MS) return;
+    told = steadyClock.now();
     // Only for who looks on with `ferry status`; a ledger that cannot be written is found by the next step.
     ledger.runs.progress(runId, moved).catch(() => undefined);
   };
