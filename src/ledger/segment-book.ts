@@ -210,7 +210,9 @@ export class SegmentBook {
   #loadHead(line: string): void {
     const { format, ...tables } = parse(line);
     if (format !== SEGMENT_FORMAT)
-      throw damaged(`its format is ${String(format)} and not ${SEGMENT_FORMAT}; it was made by another version of ferry`);
+      throw damaged(
+        `its format is ${String(format)} and not ${SEGMENT_FORMAT}; it was made by another version of ferry`,
+      );
     for (const table of WHOLE) for (const row of rowsOf(tables[table])) this.#insert(table, row);
   }
 
@@ -226,7 +228,9 @@ export class SegmentBook {
       .prepare(`
         UPDATE object SET ${columns.map((name) => `${name} = :${name}`).join(', ')}
         WHERE id = :id AND source = :source AND partition = :partition AND key = :key`)
-      .run(Object.fromEntries([...columns, 'id', 'source', 'partition', 'key'].map((name) => [name, row[name] ?? null])));
+      .run(
+        Object.fromEntries([...columns, 'id', 'source', 'partition', 'key'].map((name) => [name, row[name] ?? null])),
+      );
     if (changes !== 1) throw damaged('it tells of an object that this ledger does not have');
     for (const table of OF_OBJECT) this.#db.prepare(`DELETE FROM ${table} WHERE object = ?`).run(row['id'] ?? 0);
     this.#insertRest(line);

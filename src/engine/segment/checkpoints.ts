@@ -1,7 +1,7 @@
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { Round } from './round.ts';
 import type { Lease } from './lease.ts';
 import type { LeaseRecord } from './lease-chain.ts';
+import type { Round } from './round.ts';
 
 export interface CheckpointWork {
   readonly ledger: Ledger;

@@ -1,6 +1,15 @@
-import type { PartStore, StagingStore, Store } from '../../store/store.ts';
-import type { Body, CallOptions, ObjectHead, ReinstateOptions, Replaced, WriteOptions } from '../../store/store.ts';
 import type { PurgeStore } from '../../store/purge.ts';
+import type {
+  Body,
+  CallOptions,
+  ObjectHead,
+  PartStore,
+  ReinstateOptions,
+  Replaced,
+  StagingStore,
+  Store,
+  WriteOptions,
+} from '../../store/store.ts';
 import type { VersionStore } from '../../store/versions.ts';
 import { ForwardingStore } from '../../store/wrap/forwarding.ts';
 import { ForwardingVersions } from '../../store/wrap/versions.ts';
