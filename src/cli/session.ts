@@ -4,6 +4,7 @@ import type { Egress } from '../base/egress.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { LiveLimits } from '../engine/limits.ts';
 import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
+import { refuseAway } from '../ledger/away.ts';
 import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
@@ -62,6 +63,9 @@ export function retryPolicy(io: Io): RetryPolicy {
   return { clock: systemClock, signal: io.abort };
 }
 
+/** Who drives objects: this process, or workers that Temporal asks. */
+export type Engine = 'local' | 'temporal';
+
 /** What a command that changes stores works with. */
 export interface Session {
   readonly plan: Plan;
@@ -82,14 +86,18 @@ export async function withSession<T>(
   opened: Opened,
   io: Io,
   work: (session: Session) => Promise<T>,
+  engine: Engine = 'local',
 ): Promise<T> {
   const lock = takeLock(opened.stateDir, command);
   try {
+    if (engine === 'local') refuseAway(opened.stateDir, command);
     const ledger = Ledger.open(opened.stateDir);
     try {
       gatherLeft(opened, ledger);
       try {
-        return await recorded(ledger, callOf(command, opened), io, () => withStores(command, opened, io, ledger, work));
+        return await recorded(ledger, callOf(command, opened), io, () =>
+          withStores(command, opened, io, ledger, work, engine),
+        );
       } finally {
         if (ledger.isBound) gatherEvidence(opened, ledger);
       }
@@ -107,6 +115,7 @@ async function withStores<T>(
   io: Io,
   ledger: Ledger,
   work: (session: Session) => Promise<T>,
+  engine: Engine,
 ): Promise<T> {
   using following = followLimits(command, { plan, stateDir }, io);
   const { limits } = following;
@@ -114,7 +123,8 @@ async function withStores<T>(
     env: io.env,
     retry: retryPolicy(io),
     missingCentre: (name) => (holdsCopies(plan, ledger, name) ? 'refuse' : 'make'),
-    sweep: true,
+    // Workers elsewhere may be writing: what they have begun is not what dead writers left.
+    sweep: engine === 'local',
     limits,
     made: (made) => ledger.bind(routingOf(plan, made)),
     tried: (store) => recordObserved(ledger, store),

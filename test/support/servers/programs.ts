@@ -11,6 +11,7 @@ type Tell = (text: string) => void;
 export async function prepareServers(tell: Tell): Promise<void> {
   await findVersitygw(tell);
   await findMoto(tell);
+  await findTemporal(tell);
 }
 
 /** The project publishes no binary where tests can get one, so it is built with Go: about a minute, once. */
@@ -26,6 +27,21 @@ export async function findVersitygw(tell: Tell = () => undefined): Promise<strin
       maxBuffer: 64 * 1024 * 1024,
     });
     return join(gobin, 'versitygw');
+  });
+}
+
+/** Newer ones want a newer Go. */
+export const TEMPORAL_VERSION = 'v1.30.7';
+
+/** @throws Error with what `go` said, where it cannot be built: tests that need it fail, and are not left out. */
+export async function findTemporal(tell: Tell = () => undefined): Promise<string> {
+  return await builtOnce(serverCache('temporal', TEMPORAL_VERSION), 'temporal-server', async (gobin) => {
+    tell(`building the Temporal server ${TEMPORAL_VERSION} with Go; this takes some minutes, once`);
+    await run('go', ['install', `go.temporal.io/server/cmd/server@${TEMPORAL_VERSION}`], {
+      env: { ...process.env, GOBIN: gobin },
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return join(gobin, 'server');
   });
 }
 

@@ -1,0 +1,41 @@
+import type { Limits, LimitsWindow } from '../../plan/types.ts';
+
+/**
+ * What one of so many shards may use of a plan's limits: together they never use more. Where a limit cannot be parted further, fewer shards
+ * may be worked on at once (`mostAtOnce`).
+ */
+export function shareOf(limits: Limits, shards: number): Limits {
+  const concurrency = part(limits.concurrency, shards);
+  return {
+    concurrency,
+    minConcurrency: Math.min(concurrency, part(limits.minConcurrency, shards)),
+    bandwidth: limits.bandwidth === undefined ? undefined : part(limits.bandwidth, shards),
+    requests: limits.requests === undefined ? undefined : part(limits.requests, shards),
+    windows: limits.windows.map((window) => windowShare(window, shards)),
+  };
+}
+
+/** How many shards may be worked on at once, of those that were asked for, so that each can have a whole part of every limit. */
+export function mostAtOnce(limits: Limits, asked: number): number {
+  const all = [limits, ...limits.windows].flatMap(({ concurrency, bandwidth, requests }) => [
+    concurrency ?? asked,
+    bandwidth ?? asked,
+    requests ?? asked,
+  ]);
+  return Math.max(1, Math.min(asked, ...all));
+}
+
+function windowShare(window: LimitsWindow, shards: number): LimitsWindow {
+  const { bandwidth, requests, concurrency, ...rest } = window;
+  const rate = (value: number | null): number | null => (value === null ? null : part(value, shards));
+  return {
+    ...rest,
+    ...(bandwidth === undefined ? {} : { bandwidth: rate(bandwidth) }),
+    ...(requests === undefined ? {} : { requests: rate(requests) }),
+    ...(concurrency === undefined ? {} : { concurrency: part(concurrency, shards) }),
+  };
+}
+
+function part(value: number, shards: number): number {
+  return Math.max(1, Math.floor(value / shards));
+}
