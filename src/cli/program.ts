@@ -14,7 +14,7 @@ import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
-import { status } from './commands/status.ts';
+import { type StatusOptions, status } from './commands/status.ts';
 import { validate } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { writeDocument } from './document.ts';
@@ -104,7 +104,10 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option(...APPROVAL, collect),
     run,
   );
-  act(add('status', 'counts per partition and state; works while a run is on').argument('<plan>'), status);
+  act<StatusOptions>(
+    withTemporal(add('status', 'counts per partition and state; works while a run is on').argument('<plan>')),
+    status,
+  );
   addLimits(program, act);
   addWorkers(program, act);
   act(add('verify', 'read every migrated object at its centre again').argument('<plan>'), verifyCommand);

@@ -47,8 +47,12 @@ export function callOf(command: string, { plan, partitions }: Opened): Call {
   return { command, plan, partitions };
 }
 
+/** Commands that only read, and whose answer would be wrong while workers have objects that the ledger knows as they were before. */
+const RESTS_ON_LEDGER = new Set(['audit', 'scan', 'verify']);
+
 /** As `recorded`, for a command that only reads: its rows are written beside whoever holds the lock. */
 export async function withRecord<T>(command: string, opened: Opened, io: Io, work: () => Promise<T>): Promise<T> {
+  if (RESTS_ON_LEDGER.has(command)) refuseAway(opened.stateDir, command);
   return await recordedBeside(opened.stateDir, callOf(command, opened), io, work);
 }
 

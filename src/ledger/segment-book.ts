@@ -160,6 +160,10 @@ export class SegmentBook {
     });
   }
 
+  get isUnsaved(): boolean {
+    return this.#db.prepare('SELECT 1 FROM segment_journal LIMIT 1').get() !== undefined;
+  }
+
   /** What has changed since `saved`; each object once, as it is now. `undefined` where nothing has. */
   unsaved(): Unsaved | undefined {
     const upTo = this.#db.prepare('SELECT max(seq) AS seq FROM segment_journal').get()?.['seq'];

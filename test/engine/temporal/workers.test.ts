@@ -10,7 +10,7 @@ import { inTurns } from '../../support/servers/outside.ts';
 import { START_MS } from '../../support/servers/server.ts';
 import { startTemporal, type TemporalServer } from '../../support/servers/temporal.ts';
 
-const OBJECTS = 1_500;
+const OBJECTS = 1_200;
 const SHARD_OBJECTS = 100;
 const CONCURRENCY = 12;
 
@@ -95,8 +95,8 @@ describe('three workers over a real Temporal server and MinIO', () => {
     });
     for (let turn = 0; !over; turn += 1) {
       await Promise.race([delay(3_000), run.ended]);
-      if (over || turn >= 9) continue;
-      if (turn === 3) await server.restart();
+      if (over || turn >= 7) continue;
+      if (turn === 2) await server.restart();
       else await workers[turn % 3]?.kill();
     }
     const ended = await run.ended;
@@ -120,12 +120,106 @@ describe('three workers over a real Temporal server and MinIO', () => {
     expect(done('PUT', hamar)).toBe(OBJECTS);
     expect(done('PUT', legacy)).toBe(OBJECTS);
     // What a killed worker had not saved is read again: of a shard at most.
-    console.error({
-      kills,
-      reads: done('GET', legacy),
-      controlPuts: [...proxy.done].filter(([n]) => n.includes(control)).length,
-    });
     expect(done('GET', legacy)).toBeLessThanOrEqual(OBJECTS + kills * SHARD_OBJECTS);
     expect((await ferry(['verify', laid.plan, '--json'], minioEnv())).code).toBe(0);
   }, 300_000);
+});
+
+interface WorkersDocument {
+  readonly workers: {
+    readonly paused: boolean;
+    readonly workflow: string;
+    readonly shards: { readonly all: number; readonly done: number; readonly underWay: readonly unknown[] };
+  } | null;
+}
+
+/** Asks until it is so. */
+async function until<T>(ask: () => Promise<T>, isSo: (told: T) => boolean): Promise<T> {
+  for (;;) {
+    const told = await ask();
+    if (isSo(told)) return told;
+    await delay(200);
+  }
+}
+
+describe('a run on workers', () => {
+  it('is paused, told of, resumed and stopped, and is nobody else’s meanwhile', async () => {
+    const { stores } = planDocument();
+    const control = { type: 'file', path: './control', jurisdiction: 'NO' };
+    const files = Object.fromEntries(Array.from({ length: 600 }, (_, n) => [`users/DE/u${n}`, `bytes ${n}`]));
+    const laid = layOut({ stores: { ...stores, control }, control: 'control', limits: { concurrency: 1 } }, files);
+    const queue = `orders-${laid.dir.split('/').at(-1)}`;
+    const env = { ...environment(), FERRY_SHARD_OBJECTS: '20' };
+    const worker = startFerry(
+      ['worker', '--jurisdiction', 'NO', '--task-queue', queue, '--work', `${laid.dir}/work`],
+      env,
+    );
+    const temporal = ['--engine', 'temporal', '--task-queue', queue, '--json'];
+    const run = startFerry(['run', laid.plan, ...temporal], env);
+    const status = async (): Promise<WorkersDocument> =>
+      documentOf<WorkersDocument>(await ferry(['status', laid.plan, '--json'], env));
+    const begun = await until(status, ({ workers }) => (workers?.shards?.done ?? 0) > 0);
+    expect(begun.workers?.shards.all).toBe(30);
+
+    expect((await ferry(['pause', laid.plan], env)).code).toBe(0);
+    const paused = await until(
+      status,
+      ({ workers }) => workers?.paused === true && workers.shards.underWay.length === 0,
+    );
+    const local = await ferry(['run', laid.plan], env);
+    expect(local).toMatchObject({ code: 75 });
+    for (const command of [['verify'], ['scan']]) {
+      const refused = await ferry([...command, laid.plan], env);
+      expect(refused.code, command.join(' ')).toBe(3);
+      expect(refused.stderr).toContain('workers have its objects, in 30 shards');
+    }
+    expect((await status()).workers?.shards.done).toBe(paused.workers?.shards.done);
+
+    expect((await ferry(['resume', laid.plan], env)).code).toBe(0);
+    await until(status, ({ workers }) => (workers?.shards.done ?? 0) > (paused.workers?.shards.done ?? 0));
+    run.child.kill('SIGKILL');
+    await run.ended;
+    // The home is gone and workers go on: nobody may work beside them here.
+    for (const command of [['run'], ['purge', '--yes'], ['evidence', 'export', '--out', `${laid.dir}/out`]]) {
+      const [name = '', ...more] =
+        command[0] === 'evidence'
+          ? ['evidence', 'export', laid.plan, ...command.slice(2)]
+          : [command[0], laid.plan, ...command.slice(1)];
+      const refused = await ferry([name, ...more], env);
+      expect(refused.code, `${name}: ${refused.stderr}`).toBe(3);
+      expect(refused.stderr).toContain('workers have its objects, in 30 shards');
+    }
+    const back = startFerry(['run', laid.plan, ...temporal], env);
+    await until(
+      async () => (await status()).workers,
+      (workers) => (workers?.shards.done ?? 30) > 0,
+    );
+    back.child.kill('SIGINT');
+    const stopped = await back.ended;
+    expect([0, 130], stopped.stderr).toContain(stopped.code);
+    expect((await status()).workers).toBeNull();
+
+    worker.child.kill('SIGTERM');
+    expect((await worker.ended).code).toBe(0);
+    // All is home: this process goes on with what is left.
+    const last = await ferry(['run', laid.plan, '--json'], env);
+    expect(last.code, last.stderr).toBe(0);
+    expect(documentOf(last)).toMatchObject({ totals: { states: { tombstoned: 600 } } });
+  }, 200_000);
+
+  it('gives no work to a worker outside the zone, and needs a control store', async () => {
+    const { stores } = planDocument();
+    const control = { type: 'file', path: './control', jurisdiction: 'SG' };
+    const outside = layOut({ stores: { ...stores, control }, control: 'control' });
+    const judged = await ferry(['validate', outside.plan, '--json']);
+    expect(judged.code).toBe(3);
+    expect(judged.stdout).toContain('R009');
+    const inside = layOut({ stores: { ...stores, control: { ...control, jurisdiction: 'NO' } }, control: 'control' });
+    const worker = await ferry(['worker', inside.plan, '--jurisdiction', 'SG'], environment());
+    expect(worker.code).toBe(3);
+    expect(worker.stderr).toContain('outside the residency zone [EEA]');
+    const none = await ferry(['run', layOut().plan, '--engine', 'temporal'], environment());
+    expect(none.code).toBe(2);
+    expect(none.stderr).toContain('it names no control store');
+  });
 });
