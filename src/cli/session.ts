@@ -4,7 +4,7 @@ import type { Egress } from '../base/egress.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { LiveLimits } from '../engine/limits.ts';
 import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
-import { refuseAway } from '../ledger/away.ts';
+import { refuseAway, refuseChanged } from '../ledger/away.ts';
 import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
@@ -95,6 +95,7 @@ export async function withSession<T>(
   const lock = takeLock(opened.stateDir, command);
   try {
     if (engine === 'local') refuseAway(opened.stateDir, command);
+    else refuseChanged(opened.stateDir, opened.plan.digest);
     const ledger = Ledger.open(opened.stateDir);
     try {
       gatherLeft(opened, ledger);

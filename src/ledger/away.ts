@@ -12,8 +12,8 @@ const Away = z.strictObject({
   /** The control store's name in the plan. */
   control: z.string(),
   shards: z.int().min(0),
-  /** `cutting`: segments are being put there, and nobody works on them. `out`: somebody may. */
-  state: z.enum(['cutting', 'out']),
+  /** `cutting`: segments are being put there, and nobody works on them. `out`: somebody may. `home`: all is in the ledger, and may go there. */
+  state: z.enum(['cutting', 'out', 'home']),
   address: z.string(),
   namespace: z.string(),
   taskQueue: z.string(),
@@ -74,6 +74,19 @@ export function refuseAway(stateDir: string, command: string): void {
     subject: stateDir,
     why: `workers have its objects, in ${away.shards} shards, since ${away.since} (Temporal at ${away.address}, workflow ${away.workflow})`,
     hint: '`ferry run PLAN --engine temporal` waits for them and brings all of it home; stopped once by Ctrl-C it brings home what is done',
+  });
+}
+
+/** What is away was cut by one plan, and comes home by it. @throws FerryError `refused` where the plan has changed since. */
+export function refuseChanged(stateDir: string, planDigest: string): void {
+  const away = readAway(stateDir);
+  if (away === undefined || away.prefix.split('/')[1] === planDigest.replace(/^sha256:/, '')) return;
+  throw new FerryError({
+    fault: 'refused',
+    op: 'run the plan',
+    subject: stateDir,
+    why: `workers have its objects since ${away.since}, and the plan was changed since`,
+    hint: 'put the plan back as it was until all is home',
   });
 }
 

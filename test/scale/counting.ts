@@ -5,6 +5,8 @@ export interface Counting {
   readonly endpoint: string;
   /** How often the server has done something of a kind with success: a method and the beginning of a path. */
   count(method: string, path: string): number;
+  /** Bytes of bodies that went to the server, of requests of a kind. */
+  bytes(method: string, path: string): number;
   close(): void;
 }
 
@@ -13,10 +15,12 @@ export async function counting(target: string): Promise<Counting> {
   const { hostname, port } = new URL(target);
   const agent = new Agent({ keepAlive: true });
   const counts = new Map<string, number>();
+  const bytes = new Map<string, number>();
   const server = createServer((incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
+    const kind = `${method} ${url.split('/', 3).join('/')}`;
+    bytes.set(kind, (bytes.get(kind) ?? 0) + Number(headers['content-length'] ?? 0));
     const onward = request({ hostname, port, method, path: url, headers, agent }, (answer) => {
-      const kind = `${method} ${url.split('/', 3).join('/')}`;
       if ((answer.statusCode ?? 500) < 300) counts.set(kind, (counts.get(kind) ?? 0) + 1);
       outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
       answer.pipe(outgoing);
@@ -32,8 +36,8 @@ export async function counting(target: string): Promise<Counting> {
   if (address === null || typeof address === 'string') throw new Error('no port was given');
   return {
     endpoint: `http://127.0.0.1:${address.port}`,
-    count: (method, path) =>
-      [...counts].reduce((sum, [kind, times]) => sum + (kind === `${method} ${path}` ? times : 0), 0),
+    count: (method, path) => counts.get(`${method} ${path}`) ?? 0,
+    bytes: (method, path) => bytes.get(`${method} ${path}`) ?? 0,
     close: () => {
       server.closeAllConnections();
       server.close();

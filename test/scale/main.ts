@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { Client, Connection } from '@temporalio/client';
 import { startMinio } from '../../src/rehearsal/minio.ts';
 import { documentOf, type Started, startFerry } from '../support/cli.ts';
 import { inTurns } from '../support/servers/outside.ts';
@@ -196,6 +197,7 @@ async function once(count: number) {
   const wall = (performance.now() - began) / 1000;
   const cpu = workers.reduce((sum, worker) => sum + worker.cpu, 0);
   for (const worker of workers) await worker.end();
+  const historyEvents = await historyOf(name);
   proxy.close();
   const { totals } = documentOf<{ totals: { states: Record<string, number> } }>(ended);
   return {
@@ -206,6 +208,8 @@ async function once(count: number) {
     wallSeconds: round(wall),
     workersCpuMsPerObject: round((cpu * 1000) / objects),
     homeCpuMsPerObject: round((home * 1000) / objects),
+    shards: Math.ceil(objects / Number(values['shard-objects'])),
+    historyEvents,
     kills: workers.reduce((sum, worker) => sum + worker.kills, 0),
     ...(killEveryMs === 0
       ? {}
@@ -215,8 +219,22 @@ async function once(count: number) {
           copies: proxy.count('PUT', `/${buckets.hamar}`),
           tombstones: proxy.count('PUT', `/${buckets.legacy}`),
           controlPuts: proxy.count('PUT', `/${buckets.control}`),
+          controlBytes: proxy.bytes('PUT', `/${buckets.control}`),
         }),
   };
+}
+
+/** Events in the histories of all workflows of a task queue. */
+async function historyOf(taskQueue: string): Promise<number> {
+  const connection = await Connection.connect({ address: temporal.address });
+  try {
+    const { workflow } = new Client({ connection, namespace: temporal.namespace });
+    let events = 0;
+    for await (const one of workflow.list({ query: `TaskQueue = '${taskQueue}'` })) events += one.historyLength ?? 0;
+    return events;
+  } finally {
+    await connection.close();
+  }
 }
 
 function round(value: number): number {

@@ -57,8 +57,8 @@ export class TemporalHome {
     const away = readAway(stateDir);
     if (away === undefined) return { objects: 0, bytes: 0 };
     if (away.control !== plan.control) throw otherControl(away);
-    if (away.state === 'cutting') {
-      // Nobody was told of it.
+    if (away.state !== 'out') {
+      // Nobody was told of it, or everybody is done with it.
       await new Round({ store: control, prefix: away.prefix, retry }).remove();
       writeAway(stateDir, undefined);
       return { objects: 0, bytes: 0 };
@@ -130,6 +130,7 @@ export class TemporalHome {
       signal: abort,
       waiting: (shard, { owner: who }) => tell(`waiting for ${who.host} to give up shard ${shard}, or to be silent`),
     });
+    writeAway(stateDir, { ...away, state: 'home' });
     await round.remove();
     writeAway(stateDir, undefined);
     if (stop.aborted) throw interrupted();
