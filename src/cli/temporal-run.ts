@@ -37,11 +37,11 @@ export async function openShared(
   const client = await TemporalClient.connect(server);
   const control = await makeStore(spec, io.env);
   return {
-    at: ({ ledger }, asked) =>
+    at: ({ ledger, limits }, asked) =>
       new TemporalHome({
         ...{ plan, ledger, stateDir: ledger.stateDir, control, client, server, ...asked },
         ...{ operator: operatorOf(plan, io.env), shardsAtOnce, shardObjects, ttlMs },
-        ...{ retry: retryPolicy(io), stop: io.stop, abort: io.abort, tell: io.tell },
+        ...{ limits, retry: retryPolicy(io), stop: io.stop, abort: io.abort, tell: io.tell },
         open: async () => await control.open({ create: true, signal: io.abort }),
       }),
     [Symbol.asyncDispose]: async () => {

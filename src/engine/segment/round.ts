@@ -4,6 +4,7 @@ import { sha256Hex } from '../../base/digest.ts';
 import { FerryError } from '../../base/errors.ts';
 import { type RetryPolicy, retry } from '../../base/retry.ts';
 import { collect } from '../../migration/bytes.ts';
+import type { OperatorLimits } from '../../plan/limits-at.ts';
 import type { Finish, Plan } from '../../plan/types.ts';
 import { type Store, StoreError } from '../../store/store.ts';
 import { LeaseChain } from './lease-chain.ts';
@@ -81,6 +82,31 @@ export class Round {
 
   async readCheckpoint(shard: number, epoch: number, number: number): Promise<string[]> {
     return linesOf(await this.#read(checkpointName(shard, epoch, number)));
+  }
+
+  /** What an operator has ordered over the plan's limits; the newest counts. */
+  async writeLimits(ordered: OperatorLimits): Promise<void> {
+    const last = await this.#lastLimits();
+    const number = last === undefined ? 1 : Number.parseInt(last.slice('limits/'.length), 10) + 1;
+    await this.#write(`limits/${String(number).padStart(8, '0')}.zst`, JSON.stringify(ordered));
+  }
+
+  /** @returns `undefined` where nothing was ordered. */
+  async readLimits(): Promise<OperatorLimits | undefined> {
+    const last = await this.#lastLimits();
+    if (last === undefined) return undefined;
+    const { bandwidth, requests, concurrency } = JSON.parse(await this.#read(last)) as OperatorLimits;
+    return {
+      ...(bandwidth === undefined ? {} : { bandwidth }),
+      ...(requests === undefined ? {} : { requests }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+    };
+  }
+
+  async #lastLimits(): Promise<string | undefined> {
+    let last: string | undefined;
+    for await (const page of this.#store.list({ prefix: `${this.prefix}limits/` })) last = page.at(-1)?.key ?? last;
+    return last?.slice(this.prefix.length);
   }
 
   /** Removes all of it. Only for who knows that nobody is in it any more. */

@@ -17,7 +17,7 @@ import { type Job, Round } from '../segment/round.ts';
 import { workOnShard } from '../segment/shard.ts';
 import { openStores } from '../stores.ts';
 import type { Place, Position, ShardInput, ShardOutput } from './messages.ts';
-import { shareOf } from './shares.ts';
+import { orderedShare, shareOf } from './shares.ts';
 
 export interface WorkerWork {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -86,6 +86,7 @@ export class ShardWorker {
       const round = new Round({ store: control, prefix: place.prefix, retry });
       const job = await this.#job(round, place);
       const limits = new LiveLimits(shareOf(job.plan.limits, job.shardsAtOnce));
+      using _orders = await followOrders(round, limits, job.shardsAtOnce);
       let position: Position = { shard, epoch: 0, record: 0, states: {} };
       asked.heartbeat(position);
       const timer = setInterval(() => asked.heartbeat(position), Math.min(HEARTBEAT_MS, job.ttlMs / 4));
@@ -167,6 +168,20 @@ export class ShardWorker {
     this.#allowed.add(text);
     this.#work.egress.allow(spec.name, destinationsOf(spec));
   }
+}
+
+/** How often a worker asks what an operator has ordered, in milliseconds. */
+const ORDERS_MS = 5_000;
+
+/** Keeps limits to what an operator has ordered. What cannot be read is asked again next time. */
+async function followOrders(round: Round, limits: LiveLimits, shards: number): Promise<Disposable> {
+  const look = async (): Promise<void> => {
+    const ordered = await round.readLimits();
+    limits.setOperator(ordered && orderedShare(ordered, shards));
+  };
+  await look();
+  const timer = setInterval(() => void look().catch(() => undefined), ORDERS_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** @throws FerryError `refused` where a worker is outside the zone: every byte passes through it. */

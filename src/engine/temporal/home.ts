@@ -3,12 +3,15 @@ import { hostname } from 'node:os';
 import { type Fault, FerryError } from '../../base/errors.ts';
 import type { RetryPolicy } from '../../base/retry.ts';
 import { type Away, readAway, writeAway } from '../../ledger/away.ts';
+import { readOrdered } from '../../ledger/control.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { State } from '../../ledger/lifecycle.ts';
 import type { Share } from '../../ledger/segment-book.ts';
 import type { StepContext } from '../../migration/context.ts';
+import type { OperatorLimits } from '../../plan/limits-at.ts';
 import type { Finish, Plan } from '../../plan/types.ts';
 import type { Store } from '../../store/store.ts';
+import type { LiveLimits } from '../limits.ts';
 import { interrupted, type Moved } from '../local.ts';
 import { comeHome } from '../segment/come-home.ts';
 import { Round, roundPrefix } from '../segment/round.ts';
@@ -35,6 +38,8 @@ export interface HomeWork {
   /** Of a shard's lease, in milliseconds. */
   readonly ttlMs: number;
   readonly retry: RetryPolicy;
+  /** Told when what an operator ordered may have changed. */
+  readonly limits: LiveLimits;
   /** Aborted: workers are told to save and give up what they have, and what is done comes home. */
   readonly stop: AbortSignal;
   /** Aborted: the home goes; workers go on. */
@@ -120,7 +125,8 @@ export class TemporalHome {
     const round = new Round({ store: control, prefix: away.prefix, retry });
     const { shardsAtOnce } = await round.readJob();
     await client.start(away.workflow, { place, partitions: away.partitions, shardsAtOnce, ttlMs });
-    const counts = await this.#ended(away);
+    const forget = await this.#passOn(round);
+    const counts = await this.#ended(away).finally(forget);
     const owner = { id: `home ${ledger.uuid}`, host: hostname(), jurisdiction: plan.runner?.jurisdiction ?? '' };
     const home = await comeHome({
       round,
@@ -138,6 +144,23 @@ export class TemporalHome {
     if (fault !== undefined) throw shardFault(fault, counts?.failed ?? 1);
     if (home.open > 0) throw endedByOthers(away, home.open);
     return home.moved;
+  }
+
+  /** Passes on to workers what an operator orders, as it does here to a run in one process. @returns what ends that. */
+  async #passOn(round: Round): Promise<() => void> {
+    const { stateDir, limits, tell } = this.#work;
+    let passed = '{}';
+    const pass = async (): Promise<void> => {
+      const { bandwidth, requests, concurrency } = readOrdered(stateDir) ?? {};
+      const text = JSON.stringify({ bandwidth, requests, concurrency });
+      if (text === passed) return;
+      passed = text;
+      await round.writeLimits(JSON.parse(text) as OperatorLimits);
+    };
+    await pass();
+    return limits.onChange(() => {
+      pass().catch((error: unknown) => tell(`the limits cannot be passed on to workers: ${String(error)}`));
+    });
   }
 
   async #ended({ workflow }: Away): Promise<Counts | undefined> {

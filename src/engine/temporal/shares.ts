@@ -1,3 +1,4 @@
+import type { OperatorLimits } from '../../plan/limits-at.ts';
 import type { Limits, LimitsWindow } from '../../plan/types.ts';
 
 /**
@@ -15,6 +16,16 @@ export function shareOf(limits: Limits, shards: number): Limits {
   };
 }
 
+/** The part of what an operator ordered. */
+export function orderedShare({ bandwidth, requests, concurrency }: OperatorLimits, shards: number): OperatorLimits {
+  const rate = (value: number | null): number | null => (value === null ? null : part(value, shards));
+  return {
+    ...(bandwidth === undefined ? {} : { bandwidth: rate(bandwidth) }),
+    ...(requests === undefined ? {} : { requests: rate(requests) }),
+    ...(concurrency === undefined ? {} : { concurrency: part(concurrency, shards) }),
+  };
+}
+
 /** How many shards may be worked on at once, of those that were asked for, so that each can have a whole part of every limit. */
 export function mostAtOnce(limits: Limits, asked: number): number {
   const all = [limits, ...limits.windows].flatMap(({ concurrency, bandwidth, requests }) => [
@@ -26,14 +37,7 @@ export function mostAtOnce(limits: Limits, asked: number): number {
 }
 
 function windowShare(window: LimitsWindow, shards: number): LimitsWindow {
-  const { bandwidth, requests, concurrency, ...rest } = window;
-  const rate = (value: number | null): number | null => (value === null ? null : part(value, shards));
-  return {
-    ...rest,
-    ...(bandwidth === undefined ? {} : { bandwidth: rate(bandwidth) }),
-    ...(requests === undefined ? {} : { requests: rate(requests) }),
-    ...(concurrency === undefined ? {} : { concurrency: part(concurrency, shards) }),
-  };
+  return { ...window, ...(orderedShare(window, shards) as Partial<LimitsWindow>) };
 }
 
 function part(value: number, shards: number): number {

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -189,6 +190,13 @@ describe('a run on workers', () => {
       expect(refused.code, `${name}: ${refused.stderr}`).toBe(3);
       expect(refused.stderr).toContain('workers have its objects, in 30 shards');
     }
+    // Nor by another plan than the one that was cut.
+    const written = readFileSync(laid.plan, 'utf8');
+    writeFileSync(laid.plan, JSON.stringify({ ...JSON.parse(written), limits: { concurrency: 2 } }));
+    const changed = await ferry(['run', laid.plan, ...temporal], env);
+    expect(changed.code).toBe(3);
+    expect(changed.stderr).toContain('the plan was changed since');
+    writeFileSync(laid.plan, written);
     const back = startFerry(['run', laid.plan, ...temporal], env);
     await until(
       async () => (await status()).workers,
