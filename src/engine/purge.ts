@@ -1,7 +1,7 @@
 import type { RetryPolicy } from '../base/retry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { State } from '../ledger/lifecycle.ts';
-import type { ObjectRow } from '../ledger/rows.ts';
+import { holdEnd, type ObjectRow } from '../ledger/rows.ts';
 import type { Outcome, StepContext } from '../migration/context.ts';
 import { probe } from '../migration/probe.ts';
 import { type MarkerWay, type PurgeMeans, purge } from '../migration/purge.ts';
@@ -66,7 +66,7 @@ export function dueOf({ context, ledger, chosen }: Pick<PurgeWork, 'context' | '
       continue;
     }
     due.notDue += 1;
-    due.firstDue = Math.min(due.firstDue ?? Number.POSITIVE_INFINITY, row.tombstone.holdUntil);
+    due.firstDue = Math.min(due.firstDue ?? Number.POSITIVE_INFINITY, holdEnd(row.tombstone));
   }
   return due;
 }
@@ -116,7 +116,7 @@ function counted(done: Purged, outcome: Outcome): Outcome {
 /** A restore that was begun is brought to its end by `restore`. One that was purged in part is past its hold by its own word. */
 function isDue(context: StepContext, row: ObjectRow): boolean {
   if (row.intent !== undefined) return row.intent.step === 'purge';
-  return row.tombstone !== undefined && context.clock.now() >= row.tombstone.holdUntil;
+  return row.tombstone !== undefined && context.clock.now() >= holdEnd(row.tombstone);
 }
 
 async function meansOf({ context, ledger }: PurgeWork): Promise<PurgeMeans> {

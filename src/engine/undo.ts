@@ -1,6 +1,6 @@
 import type { RetryPolicy } from '../base/retry.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { ObjectRow } from '../ledger/rows.ts';
+import { holdEnd, type ObjectRow } from '../ledger/rows.ts';
 import type { StepContext } from '../migration/context.ts';
 import { dropOld, leaves } from '../migration/keeping.ts';
 import { restore } from '../migration/restore.ts';
@@ -58,7 +58,7 @@ export async function undoTombstones(work: UndoWork): Promise<Undone> {
 }
 
 function withinHold(context: StepContext, row: ObjectRow, left: UnresolvedObject[]): boolean {
-  const until = row.tombstone?.holdUntil ?? 0;
+  const until = row.tombstone === undefined ? 0 : holdEnd(row.tombstone);
   if (row.intent?.step === 'purge') {
     left.push({ key: row.key, partition: row.partition, state: row.state, reason: 'its purge was begun' });
     return false;

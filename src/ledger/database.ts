@@ -18,6 +18,12 @@ export class Database extends DatabaseSync {
     return made;
   }
 
+  /** What was made is let go of with it: a process that opens many ledgers would else hold the statements of all. */
+  override close(): void {
+    this.#made.clear();
+    super.close();
+  }
+
   prepareApart(sql: string): StatementSync {
     return super.prepare(sql);
   }

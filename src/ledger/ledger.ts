@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { FerryError, messageOf } from '../base/errors.ts';
 import { AccessBook } from './access-book.ts';
 import { bindPlan, type Routing } from './binding.ts';
+import { giveBirth, isBorn } from './birth.ts';
 import { Database } from './database.ts';
 import { HistoryBook } from './history-book.ts';
 import { InventoryBook } from './inventory-book.ts';
@@ -19,7 +19,7 @@ import { migrate } from './schema.ts';
 import { SealBook } from './seal-book.ts';
 import { SegmentBook } from './segment-book.ts';
 import { SettledBook } from './settled-book.ts';
-import { makePrivateFile, makeStateDir } from './state-dir.ts';
+import { makeStateDir } from './state-dir.ts';
 import { Transition } from './transition.ts';
 import { UploadBook } from './upload-book.ts';
 import { type CommitHooks, Writer } from './writer.ts';
@@ -85,7 +85,7 @@ export class Ledger {
   static open(stateDir: string, options: LedgerOptions = {}): Ledger {
     makeStateDir(stateDir);
     const file = join(stateDir, 'ledger.db');
-    makePrivateFile(file);
+    if (!isBorn(file)) bornAt(file);
     const db = connect(file, false);
     try {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
@@ -100,7 +100,7 @@ export class Ledger {
   /** Opens an existing ledger for reading beside whoever writes it; `undefined` where there is none yet. */
   static read(stateDir: string): Ledger | undefined {
     const file = join(stateDir, 'ledger.db');
-    if (!existsSync(file)) return undefined;
+    if (!isBorn(file)) return undefined;
     const db = connect(file, true);
     try {
       if (Number(db.prepare('PRAGMA user_version').get()?.['user_version']) === 0) {
@@ -158,6 +158,14 @@ export class Ledger {
 function connect(file: string, readOnly: boolean): Database {
   try {
     return new Database(file, { timeout: 10_000, readOnly });
+  } catch (error) {
+    throw asFerryError(file, error);
+  }
+}
+
+function bornAt(file: string): void {
+  try {
+    giveBirth(file);
   } catch (error) {
     throw asFerryError(file, error);
   }

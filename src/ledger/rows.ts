@@ -20,6 +20,8 @@ export interface TombstoneIntent {
   readonly keep?: Keep | undefined;
   /** The server honours no condition, so that only the history tells what came between. */
   readonly withoutCas?: boolean | undefined;
+  /** Only of an earlier attempt whose marker was found: as `TombstoneRecord.heldUntil`. */
+  readonly heldUntil?: number | undefined;
 }
 
 /** What is known of a tombstone at the source. */
@@ -33,9 +35,20 @@ export interface TombstoneRecord {
   /** Where old bytes still are that nothing relies on and that are to go. */
   readonly leaving?: string | undefined;
   readonly at: number;
+  /** As the marker says. */
   readonly holdUntil: number;
+  /** The hold where it is longer than the marker says, since the marker arrived late. */
+  readonly heldUntil?: number | undefined;
   /** No marker was put: the application's own delete marker on top of the history stands for it. */
   readonly deleted?: boolean | undefined;
+}
+
+/** When the hold of a tombstone ends, in milliseconds since 1970. */
+export function holdEnd({
+  holdUntil,
+  heldUntil = holdUntil,
+}: Pick<TombstoneRecord, 'holdUntil' | 'heldUntil'>): number {
+  return Math.max(holdUntil, heldUntil);
 }
 
 /** What a purge has removed of an object at its source. */
@@ -106,6 +119,7 @@ const Intent = z.discriminatedUnion('step', [
     version: z.string().optional(),
     keep: z.enum(['version', 'staged', 'centre']).optional(),
     withoutCas: z.boolean().optional(),
+    heldUntil: z.number().optional(),
   }),
   z.object({ step: z.literal('restore') }),
   z.object({ step: z.literal('purge'), at: z.number() }),
@@ -118,6 +132,7 @@ const Tombstone = z.object({
   leaving: z.string().optional(),
   at: z.number(),
   holdUntil: z.number(),
+  heldUntil: z.number().optional(),
   deleted: z.boolean().optional(),
 });
 

@@ -53,6 +53,14 @@ export function endsOf(
   return { source, centre };
 }
 
+/** Whether what is seen at a centre is the copy that was verified. Without a copy, or without one in the ledger, nothing is. */
+export function isVerifiedCopy(
+  { centreRevision }: Pick<ObjectRow, 'centreRevision'>,
+  there: { readonly revision: string } | undefined,
+): boolean {
+  return there !== undefined && centreRevision !== undefined && there.revision === centreRevision;
+}
+
 /** An outcome that needs a person. Whatever was begun is no longer. */
 export function unresolved(to: State, reason: string, change: ObjectChange = {}): Outcome {
   return { to, change: { ...change, reason, intent: null, integrity: false } };

@@ -1,5 +1,5 @@
 import type { VersionRecord } from '../ledger/history-book.ts';
-import type { ObjectRow } from '../ledger/rows.ts';
+import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import type { Version, VersionStore } from '../store/versions.ts';
 import { atVersion } from '../store/wrap/at-version.ts';
@@ -7,7 +7,9 @@ import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { dropUpload } from './copy-parts.ts';
 import { type CopiedVersion, copyVersion } from './copy-version.ts';
+import { earlierAttempt } from './earlier-marker.ts';
 import { freshOf, historyRevision, isWhole } from './history.ts';
+import { bytesOfMarker, LARGEST_MARKER, SMALLEST_MARKER } from './marker.ts';
 
 /** One key on its way from history to history. */
 export interface HistoryWork {
@@ -47,6 +49,9 @@ export async function copyHistory(context: StepContext, row: ObjectRow): Promise
   if (fresh === undefined) {
     return unresolved('conflict', 'the history at the source is no continuation of what was copied of it');
   }
+  const attempt = await arrivedLate(context, row, source, fresh);
+  // What lies between is not to stay hidden: the step that put it there judges that when the copy is verified once more.
+  if (attempt !== undefined) return { to: 'copied', change: { intent: attempt, reason: null, integrity: false } };
   const there = await to.of(row.key, { signal });
   const way: Way = { context, row, source, centre, to, records: [...known], newest: there.at(-1), sent: 0 };
   const rest = await adopt(way, fresh, there);
@@ -64,6 +69,20 @@ export async function copyHistory(context: StepContext, row: ObjectRow): Promise
   }
   if (!isWhole(await to.of(row.key, { signal }), way.records)) return foreign(way);
   return copied(way, latest);
+}
+
+/** The attempt whose marker is on top of a history that was copied before. */
+async function arrivedLate(
+  context: StepContext,
+  row: ObjectRow,
+  source: Store,
+  fresh: readonly Version[],
+): Promise<TombstoneIntent | undefined> {
+  const top = fresh.at(-1);
+  if (top === undefined || top.marker || row.sha256 === undefined) return undefined;
+  if (top.size < SMALLEST_MARKER || top.size > LARGEST_MARKER) return undefined;
+  const bytes = await bytesOfMarker(atVersion(source, top.version), row.key, context.signal);
+  return bytes && earlierAttempt(context, row, bytes);
 }
 
 /** What the centre has beyond the ledger: states whose answer was lost, or the same history from elsewhere. @returns what is left to send. */

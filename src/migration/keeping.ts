@@ -1,7 +1,7 @@
 import type { ObjectRow, TombstoneIntent, TombstoneRecord } from '../ledger/rows.ts';
 import type { Keep } from '../plan/types.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { endsOf, isVerifiedCopy, type Outcome, type StepContext, unresolved } from './context.ts';
 import { sameAttributes } from './fidelity.ts';
 import { safestAt } from './keep.ts';
 
@@ -65,6 +65,15 @@ export function keptAs(
   return own !== undefined && own === kept ? { leaving: kept } : {};
 }
 
+/** When a tombstone was begun, and how long it can be undone. */
+export function timesOf(
+  { tombstone }: ObjectRow,
+  { at, holdUntil, heldUntil }: TombstoneIntent,
+): Pick<TombstoneRecord, 'at' | 'holdUntil' | 'heldUntil'> {
+  const longer = tombstone?.at === at ? tombstone.heldUntil : heldUntil;
+  return longer !== undefined && longer > holdUntil ? { at, holdUntil, heldUntil: longer } : { at, holdUntil };
+}
+
 /** Whether a tombstone has old bytes that are to go. */
 export function leaves(row: ObjectRow): boolean {
   return row.state === 'tombstoned' && row.tombstone?.leaving !== undefined;
@@ -85,8 +94,7 @@ export async function dropOld(context: StepContext, row: ObjectRow): Promise<Out
     to: 'tombstoned',
     change: { tombstone: { ...rest, kept: leaving }, reason },
   });
-  const copy = await centre.head(row.key, { signal });
-  if (copy?.revision !== row.centreRevision) {
+  if (!isVerifiedCopy(row, await centre.head(row.key, { signal }))) {
     return stay('the copy at the centre is not the one that was verified; the old bytes are kept at the source');
   }
   try {

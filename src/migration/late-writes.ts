@@ -1,8 +1,8 @@
-import type { ObjectRow, TombstoneRecord } from '../ledger/rows.ts';
+import type { ObjectRow, TombstoneIntent, TombstoneRecord } from '../ledger/rows.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { coveredBy, hidesNewer, judgeCovering, tellsCovered } from './covering.ts';
-import { isTombstone, markerFor } from './marker.ts';
+import { isTombstone } from './marker.ts';
 
 /**
  * Whether a program wrote an object's bytes after they were hidden behind its tombstone, as one that had the file open can, or its write
@@ -45,12 +45,11 @@ export async function takeBack(context: StepContext, row: ObjectRow): Promise<Ou
 
 /** Removes the marker's own version, so that what came to lie under it is the newest again. Nobody else's version is touched. */
 async function uncover(context: StepContext, row: ObjectRow, tombstone: TombstoneRecord): Promise<Outcome> {
-  const { source, centre } = endsOf(context, row);
-  if (!tellsCovered(source)) throw new Error(`${source.name} has no history that tells what a marker covers`);
+  const { source } = endsOf(context, row);
   const { at, holdUntil } = tombstone;
-  const marker = markerFor(context, row, { step: 'tombstone', at, holdUntil, revision: row.revision }, centre);
   const over = { version: coveredBy(source, tombstone) };
-  const covering = await judgeCovering(source.versions, row, over, marker, context.signal);
+  const intent: TombstoneIntent = { step: 'tombstone', at, holdUntil, revision: row.revision };
+  const covering = await judgeCovering(context, row, intent, over);
   if (covering?.to === 'covers') return { to: row.state, change: {} };
   return unresolved('conflict', covering === undefined ? GONE : UNDER);
 }

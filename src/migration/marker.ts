@@ -95,23 +95,35 @@ const Whole = z.strictObject({
  * that something was added to, or of another format, holds what this ferry does not know.
  */
 export function isWholeMarker(bytes: Uint8Array, key: string): boolean {
-  if (!looksLikeMarker(bytes)) return false;
+  return wholeMarker(bytes, key) !== undefined;
+}
+
+/** What such a tombstone says; `undefined` for any other bytes. */
+export function wholeMarker(bytes: Uint8Array, key: string): z.output<typeof Whole> | undefined {
+  if (!looksLikeMarker(bytes)) return undefined;
   const text = new TextDecoder().decode(bytes);
   const read = Whole.safeParse(JSON.parse(text));
-  return read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text;
+  const isWhole = read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text;
+  return isWhole ? read.data : undefined;
 }
 
 /** Whether the object under the key is this very marker. */
 export async function isMarker(source: Store, key: string, marker: Marker, signal: AbortSignal): Promise<boolean> {
+  const bytes = await bytesOfMarker(source, key, signal);
+  return bytes !== undefined && Buffer.compare(bytes, marker.bytes) === 0;
+}
+
+/** The bytes of the object under the key; `undefined` where there is none, or it is too large for a marker. */
+export async function bytesOfMarker(source: Store, key: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
   try {
     const { head, body, discard } = await source.read(key, { signal });
     if (head.size > LARGEST_MARKER) {
       await discard();
-      return false;
+      return undefined;
     }
-    return Buffer.compare(await collect(body), marker.bytes) === 0;
+    return await collect(body);
   } catch (error) {
-    if (error instanceof StoreError && error.kind === 'absent') return false;
+    if (error instanceof StoreError && error.kind === 'absent') return undefined;
     throw error;
   }
 }

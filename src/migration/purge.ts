@@ -1,6 +1,6 @@
-import type { ObjectRow, PurgeRecord, TombstoneRecord } from '../ledger/rows.ts';
+import { holdEnd, type ObjectRow, type PurgeRecord, type TombstoneRecord } from '../ledger/rows.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { endsOf, isVerifiedCopy, type Outcome, type StepContext, unresolved } from './context.ts';
 import { isWhole, movesHistory } from './history.ts';
 import { isTombstone } from './marker.ts';
 import { purgeHistory } from './purge-history.ts';
@@ -35,7 +35,7 @@ export async function purge(context: StepContext, row: ObjectRow, means: PurgeMe
   if (tombstone === undefined || intent?.step !== 'purge') {
     throw new Error(`object ${row.id} is to be purged but is ${row.state} and its intent is not written`);
   }
-  if (intent.at < tombstone.holdUntil) throw new Error(`object ${row.id} is to be purged within its hold`);
+  if (intent.at < holdEnd(tombstone)) throw new Error(`object ${row.id} is to be purged within its hold`);
   try {
     return await purged(context, row, tombstone, intent.at, means);
   } catch (error) {
@@ -78,7 +78,7 @@ async function missingCopy(context: StepContext, row: ObjectRow): Promise<string
     if (isWhole(there, context.history.of(row.id))) return undefined;
   } else {
     const there = await see(centre, row.key, signal);
-    if (there?.revision === row.centreRevision) return undefined;
+    if (isVerifiedCopy(row, there)) return undefined;
     if (there?.listed === true) throw mustRead(centre.name, row.key, 'whether it is the copy that was verified');
   }
   return `the copy at ${centre.name} is not the one that was verified: nothing was purged`;

@@ -1,6 +1,6 @@
 import type { VersionRecord } from '../ledger/history-book.ts';
 import { isUnresolved } from '../ledger/lifecycle.ts';
-import type { ObjectRow } from '../ledger/rows.ts';
+import { holdEnd, type ObjectRow } from '../ledger/rows.ts';
 import type { PartitionSpec, Plan } from '../plan/types.ts';
 import { isStagedKey } from '../store/s3/staged-key.ts';
 import type { Store } from '../store/store.ts';
@@ -107,11 +107,12 @@ export function isMoved(records: readonly VersionRecord[], { version, revision }
 }
 
 /** Why bytes that a tombstone keeps are still there. */
-export function heldBy(row: ObjectRow | undefined, tombstone: { readonly holdUntil: number }, now: number): string {
-  const until = new Date(tombstone.holdUntil).toISOString();
+export function heldBy(row: ObjectRow | undefined, tombstone: Parameters<typeof holdEnd>[0], now: number): string {
+  const end = holdEnd(tombstone);
+  const until = new Date(end).toISOString();
   switch (row?.state) {
     case 'tombstoned':
-      return tombstone.holdUntil > now
+      return end > now
         ? `kept for restore until ${until}`
         : `kept by its tombstone, whose hold ended at ${until}: it may be purged`;
     case 'purged':

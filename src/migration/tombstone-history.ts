@@ -4,10 +4,11 @@ import type { Version, VersionStore } from '../store/versions.ts';
 import { digestOfObject } from './bytes.ts';
 import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
 import { type Covering, judgeCovering, tellsCovered } from './covering.ts';
+import { attemptThere } from './earlier-marker.ts';
 import { sameAttributes } from './fidelity.ts';
 import { freshOf, historyRevision, isWhole } from './history.ts';
-import { keptAs } from './keeping.ts';
-import { isMarker, type Marker, markerFor } from './marker.ts';
+import { keptAs, timesOf } from './keeping.ts';
+import { type Marker, markerFor } from './marker.ts';
 
 /** The state of the source that the marker may be put over: the newest one that was copied. */
 export function historyTombstoneRevision(context: StepContext, row: ObjectRow): string {
@@ -77,29 +78,16 @@ export async function putBefore(
   row: ObjectRow,
   intent: TombstoneIntent,
 ): Promise<Outcome | undefined> {
-  const { source, centre } = endsOf(context, row);
+  const { source } = endsOf(context, row);
   const { signal } = context;
-  const marker = markerFor(context, row, intent, centre);
   if (tellsCovered(source)) {
     const bound = { version: intent.version ?? context.history.of(row.id).at(-1)?.sourceVersion };
-    const covering = await judgeCovering(source.versions, row, bound, marker, signal);
-    return covering && judged(source, row, intent, covering);
+    const covering = await judgeCovering(context, row, intent, bound);
+    return covering && judged(source, row, covering);
   }
-  const history = (await source.versions?.of(row.key, { signal })) ?? [];
-  const put = await ownMarker(source, row.key, history, marker, signal);
-  return put === undefined ? undefined : done(source, row, intent, put, undefined, false);
-}
-
-async function ownMarker(
-  source: Store,
-  key: string,
-  history: readonly Version[],
-  marker: Marker,
-  signal: AbortSignal,
-): Promise<Version | undefined> {
-  const newest = history.at(-1);
-  if (newest === undefined || newest.marker || newest.size !== marker.bytes.byteLength) return undefined;
-  return (await isMarker(source, key, marker, signal)) ? newest : undefined;
+  const put = (await source.versions?.of(row.key, { signal }))?.at(-1);
+  const attempt = put?.marker === false ? await attemptThere(context, row, intent, put) : undefined;
+  return put === undefined || attempt === undefined ? undefined : done(source, row, attempt, put, undefined, false);
 }
 
 async function swap(work: {
@@ -131,8 +119,8 @@ async function swap(work: {
     return put ?? unresolved('conflict', `the source was written after its copy (${error.why})`);
   }
   if (tellsCovered(source)) {
-    const covering = await judgeCovering(from, row, newest, marker, signal, version);
-    if (covering !== undefined) return judged(source, row, intent, covering);
+    const covering = await judgeCovering(context, row, intent, newest, version);
+    if (covering !== undefined) return judged(source, row, covering);
   }
   // Suspended, the marker took the place of `null`, and what lies below it may be any older state.
   const after = await from.of(row.key, { signal });
@@ -141,9 +129,9 @@ async function swap(work: {
   return done(source, row, intent, put, undefined, false);
 }
 
-function judged(source: Store, row: ObjectRow, intent: TombstoneIntent, covering: Covering): Outcome {
+function judged(source: Store, row: ObjectRow, covering: Covering): Outcome {
   if (covering.to === 'conflict') return unresolved('conflict', covering.reason);
-  return done(source, row, intent, covering.top, covering.kept, false, covering.kept);
+  return done(source, row, covering.attempt, covering.top, covering.kept, false, covering.kept);
 }
 
 function done(
@@ -157,8 +145,7 @@ function done(
 ): Outcome {
   const tombstone = {
     revision: historyRevision(top),
-    at: intent.at,
-    holdUntil: intent.holdUntil,
+    ...timesOf(row, intent),
     ...keptAs(source, row, intent, kept),
     ...(over === undefined ? {} : { over }),
     ...(deleted ? { deleted } : {}),

@@ -2,14 +2,15 @@ import { isUnresolved } from '../ledger/lifecycle.ts';
 import type { ObjectRow, TombstoneIntent } from '../ledger/rows.ts';
 import { type ObjectHead, type Replaced, type Store, StoreError } from '../store/store.ts';
 import { digestOfObject } from './bytes.ts';
-import { endsOf, type Outcome, type StepContext, unresolved } from './context.ts';
+import { endsOf, isVerifiedCopy, type Outcome, type StepContext, unresolved } from './context.ts';
 import { copy } from './copy.ts';
-import { judgeCovering, tellsCovered } from './covering.ts';
+import { type Covering, judgeCovering, tellsCovered } from './covering.ts';
+import { attemptThere } from './earlier-marker.ts';
 import { sameAttributes } from './fidelity.ts';
 import { movesHistory } from './history.ts';
 import { keepAt } from './keep.ts';
-import { keepOf, keptAs, stage, unstage } from './keeping.ts';
-import { isMarker, type Marker, markerFor } from './marker.ts';
+import { keepOf, keptAs, stage, timesOf, unstage } from './keeping.ts';
+import { type Marker, markerFor } from './marker.ts';
 import { historyTombstoneRevision, putBefore, tombstoneHistory } from './tombstone-history.ts';
 
 /**
@@ -55,21 +56,15 @@ export async function tombstone(context: StepContext, row: ObjectRow): Promise<O
   const { source, centre } = endsOf(context, row);
   const marker = markerFor(context, row, intent, centre);
   const outcome = await put(context, row, intent, source, centre, marker);
-  if (outcome.to !== 'tombstoned') await undone(context, row, intent, source, marker);
+  if (outcome.to !== 'tombstoned') await undone(context, row, intent, source);
   return outcome;
 }
 
 /** Leaves nothing of an attempt that did not come to a tombstone, while its intent is still in the ledger. */
-async function undone(
-  context: StepContext,
-  row: ObjectRow,
-  intent: TombstoneIntent,
-  source: Store,
-  marker: Marker,
-): Promise<void> {
+async function undone(context: StepContext, row: ObjectRow, intent: TombstoneIntent, source: Store): Promise<void> {
   const { signal } = context;
   // A marker whose answer was lost may lie below what someone wrote since.
-  if (tellsCovered(source)) await judgeCovering(source.versions, row, { version: NONE }, marker, signal);
+  if (tellsCovered(source)) await judgeCovering(context, row, intent, { version: NONE });
   await unstage(row, intent, source, signal);
 }
 
@@ -87,15 +82,12 @@ async function put(
   const { signal } = context;
   const copyNow = await centre.head(row.key, { signal });
   const here = await source.head(row.key, { signal });
-  if (
-    here !== undefined &&
-    here.size === marker.bytes.byteLength &&
-    (await isMarker(source, row.key, marker, signal))
-  ) {
+  const attempt = await attemptThere(context, row, intent, here);
+  if (here !== undefined && attempt !== undefined) {
     // A run before this one put it there and was killed before it could say so.
-    return await found(context, row, intent, source, marker, here.revision);
+    return await found(context, row, attempt, source, here.revision);
   }
-  if (copyNow?.revision !== row.centreRevision) {
+  if (!isVerifiedCopy(row, copyNow)) {
     if (here === undefined) await bringBack(source, row.key, intent, signal);
     return unresolved(
       'conflict',
@@ -162,19 +154,19 @@ export async function settle(context: StepContext, row: ObjectRow): Promise<Outc
   if (movesHistory(context, row) && row.state === 'verified') {
     return (await putBefore(context, row, intent)) ?? { to: 'verified', change: { intent: null } };
   }
-  const { source, centre } = endsOf(context, row);
+  const { source } = endsOf(context, row);
   const { signal } = context;
-  const marker = markerFor(context, row, intent, centre);
   const here = await source.head(row.key, { signal });
-  if (here?.size === marker.bytes.byteLength && (await isMarker(source, row.key, marker, signal))) {
-    if (row.state !== 'verified') return { to: 'copied', change: { intent, reason: null, integrity: false } };
-    const outcome = await found(context, row, intent, source, marker, here.revision);
-    if (outcome.to !== 'tombstoned') await undone(context, row, intent, source, marker);
+  const attempt = await attemptThere(context, row, intent, here);
+  if (here !== undefined && attempt !== undefined) {
+    if (row.state !== 'verified') return { to: 'copied', change: { intent: attempt, reason: null, integrity: false } };
+    const outcome = await found(context, row, attempt, source, here.revision);
+    if (outcome.to !== 'tombstoned') await undone(context, row, intent, source);
     return outcome;
   }
   if (row.intent !== undefined) {
     if (here === undefined) await bringBack(source, row.key, intent, signal);
-    await undone(context, row, intent, source, marker);
+    await undone(context, row, intent, source);
   }
   return row.state === 'verified' ? { to: 'verified', change: { intent: null } } : await copy(context, row);
 }
@@ -190,22 +182,21 @@ export function begunTombstone(row: ObjectRow): TombstoneIntent | undefined {
   return { step: 'tombstone', at, holdUntil, revision: row.revision };
 }
 
-/** The outcome where the marker is there already. */
+/** The outcome where the marker is there already, of the intent in the ledger or of an earlier attempt. */
 async function found(
   context: StepContext,
   row: ObjectRow,
   intent: TombstoneIntent,
   source: Store,
-  marker: Marker,
   revision: string,
 ): Promise<Outcome> {
   const { signal } = context;
   // What lies below a marker that was told of before was judged then.
   const isKnown = row.tombstone?.at === intent.at;
   if (!isKnown && tellsCovered(source)) {
-    const covering = await judgeCovering(source.versions, row, intent, marker, signal);
+    const covering = await judgeCovering(context, row, intent, intent);
     if (covering?.to === 'conflict') return unresolved('conflict', covering.reason);
-    if (covering !== undefined) return done(source, row, intent, covering.top.revision, covering.kept, covering.kept);
+    if (covering !== undefined) return covered(source, row, covering);
   }
   const token =
     keepOf(source, intent) === 'staged' && source.staging !== undefined
@@ -277,17 +268,16 @@ async function swap(
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
     // Either someone wrote, or a marker of ours arrived whose answer was lost. Only the bytes can tell.
     const now = await source.head(row.key, { signal });
-    if (now !== undefined && (await isMarker(source, row.key, marker, signal)))
-      return await found(context, row, intent, source, marker, now.revision);
+    const attempt = await attemptThere(context, row, intent, now);
+    if (now !== undefined && attempt !== undefined) return await found(context, row, attempt, source, now.revision);
     // Whoever had the file open may have written it while it was hidden and nothing in its place.
     if (now === undefined) await bringBack(source, row.key, intent, signal);
     return await changed(context, source, row, now?.revision, `the source changed after its copy (${error.why})`);
   }
   const { head, kept } = replaced;
   if (tellsCovered(source)) {
-    const covering = await judgeCovering(source.versions, row, intent, marker, signal, head.version);
-    if (covering?.to === 'covers')
-      return done(source, row, intent, covering.top.revision, covering.kept, covering.kept);
+    const covering = await judgeCovering(context, row, intent, intent, head.version);
+    if (covering?.to === 'covers') return covered(source, row, covering);
     return unresolved('conflict', covering?.reason ?? 'the marker was removed at once by someone else');
   }
   return done(source, row, intent, head.revision, staged ?? kept);
@@ -301,6 +291,10 @@ async function cutShort(source: Store, key: string, intent: TombstoneIntent, sig
   return kept?.revision === intent.revision;
 }
 
+function covered(source: Store, row: ObjectRow, { top, kept, attempt }: Covering & { readonly to: 'covers' }): Outcome {
+  return done(source, row, attempt, top.revision, kept, kept);
+}
+
 function done(
   source: Store,
   row: ObjectRow,
@@ -309,12 +303,11 @@ function done(
   kept: string | undefined,
   over = row.tombstone?.at === intent.at ? row.tombstone.over : undefined,
 ): Outcome {
-  const { at, holdUntil } = intent;
   const below = over === undefined ? {} : { over };
   return {
     to: 'tombstoned',
     change: {
-      tombstone: { revision, ...keptAs(source, row, intent, kept), ...below, at, holdUntil },
+      tombstone: { revision, ...keptAs(source, row, intent, kept), ...below, ...timesOf(row, intent) },
       intent: null,
       reason: null,
       integrity: false,

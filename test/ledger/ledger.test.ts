@@ -1,11 +1,17 @@
+import { spawn } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FerryError } from '../../src/base/errors.ts';
 import type { Routing } from '../../src/ledger/binding.ts';
+import { Database } from '../../src/ledger/database.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { isUnresolved, mayMove, STATES, type State } from '../../src/ledger/lifecycle.ts';
 import { dumpSchema, migrate, migrations } from '../../src/ledger/schema.ts';
@@ -78,6 +84,74 @@ describe('the ledger file', () => {
     db.exec("UPDATE migration SET digest = 'other'");
     db.close();
     expect(() => Ledger.open(dir)).toThrow(expect.objectContaining({ fault: 'integrity' }));
+  });
+});
+
+describe('a ledger that was there', () => {
+  const integrity = expect.objectContaining({ fault: 'integrity' });
+
+  it.each([0, 1])('and has %i bytes by now is not taken for a new one', (bytes) => {
+    const dir = tempDir();
+    openWith(dir, ['a']).close();
+    truncateSync(join(dir, 'ledger.db'), bytes);
+    expect(() => Ledger.open(dir)).toThrow(integrity);
+    expect(() => Ledger.read(dir)).toThrow(integrity);
+    expect(statSync(join(dir, 'ledger.db')).size).toBe(bytes);
+  });
+
+  it('and of which only the log is left is not taken for a new one', () => {
+    const dir = tempDir();
+    openWith(dir, ['a']).close();
+    rmSync(join(dir, 'ledger.db'));
+    writeFileSync(join(dir, 'ledger.db-wal'), '');
+    expect(() => Ledger.open(dir)).toThrow(integrity);
+    expect(() => Ledger.read(dir)).toThrow(integrity);
+    expect(readdirSync(dir)).toEqual(['ledger.db-wal']);
+  });
+});
+
+describe('a ledger whose making was cut off', () => {
+  it('never had its name, and is made anew', () => {
+    const dir = tempDir();
+    for (const side of ['', '-wal', '-shm']) writeFileSync(join(dir, `ledger.db.new${side}`), 'half of it');
+    expect(Ledger.read(dir)).toBe(undefined);
+    const ledger = openWith(dir, ['a']);
+    expect(ledger.queries.count(['planned'])).toBe(1);
+    ledger.close();
+    expect(readdirSync(dir)).toEqual(['ledger.db']);
+  });
+
+  it('has its name only when it is whole, whenever its maker is killed', async () => {
+    const dir = tempDir();
+    const maker = new URL('../support/ledger-maker.ts', import.meta.url).pathname;
+    for (let kill = 0; kill < 4; kill += 1) {
+      const child = spawn(process.execPath, [maker, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
+      await once(child.stdout, 'data');
+      // The further, the later: between the first file and the whole ledger.
+      await delay(kill * 2);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      Ledger.read(dir)?.close();
+      const ledger = Ledger.open(dir);
+      expect(ledger.isBound).toBe(false);
+      ledger.close();
+      rmSync(join(dir, 'ledger.db'));
+    }
+  });
+});
+
+describe('statements of a ledger', () => {
+  it('are let go of when it is closed', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const dir = tempDir();
+    const closed = new Database(join(dir, 'x.db'));
+    const made = new WeakRef(closed.prepare('SELECT 1'));
+    closed.close();
+    await delay(0);
+    collect();
+    expect(made.deref()).toBe(undefined);
+    expect(closed.isOpen).toBe(false);
   });
 });
 
