@@ -4,7 +4,7 @@ import { BufferPool } from '../../base/budget.ts';
 import type { Clock } from '../../base/clock.ts';
 import { errorDocument, FerryError } from '../../base/errors.ts';
 import type { RetryPolicy } from '../../base/retry.ts';
-import { Ledger } from '../../ledger/ledger.ts';
+import { Ledger, type LedgerOptions } from '../../ledger/ledger.ts';
 import { PARTS_IN_MEMORY } from '../../migration/part-plan.ts';
 import type { Router } from '../../plan/router.ts';
 import type { Store } from '../../store/store.ts';
@@ -126,7 +126,7 @@ class Segment {
     const { round, shard, owner, clock } = this.#work;
     const { before, epoch } = this.#lease;
     if (existsSync(this.#folder)) {
-      const left = before.owner.id === owner.id ? Ledger.open(this.#folder, { clock, saved }) : undefined;
+      const left = before.owner.id === owner.id ? openLeft(this.#folder, { clock, saved }) : undefined;
       if (left?.segments.epoch !== undefined && left.segments.epoch === before.epoch) {
         left.segments.begin(epoch);
         return left;
@@ -223,6 +223,16 @@ class Segment {
 
   #tell(): void {
     this.#work.position?.(this.#lease.record);
+  }
+}
+
+/** What a killed worker has left; `undefined` where it is of no use, since the control store has all that counts. */
+function openLeft(folder: string, options: LedgerOptions): Ledger | undefined {
+  try {
+    return Ledger.open(folder, options);
+  } catch (error) {
+    if (error instanceof FerryError) return undefined;
+    throw error;
   }
 }
 
