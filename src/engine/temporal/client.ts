@@ -24,6 +24,9 @@ export interface RunStatus {
   readonly faults: readonly string[];
 }
 
+/** How long a worker that was asked what is next may be silent, in milliseconds, before another one is asked. */
+const TASK_MS = 3_000;
+
 /** How often the server is asked whether the work is done, where it does not answer by itself. */
 const AGAIN_MS = 1_000;
 
@@ -66,6 +69,7 @@ export class TemporalClient implements AsyncDisposable {
         workflowId: workflow,
         taskQueue: this.#server.taskQueue,
         args: [input],
+        workflowTaskTimeout: TASK_MS,
         workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
       });
     } catch (error) {

@@ -55,6 +55,8 @@ export async function serve({ server, shards, atOnce, stop, ready, log }: ServeW
         },
       },
       maxConcurrentActivityTaskExecutions: atOnce,
+      // Workflows hear little, and a worker that was killed would be waited for by those that it remembers.
+      maxCachedWorkflows: 0,
       shutdownGraceTime: '1 day',
       maxHeartbeatThrottleInterval: 1_000,
       defaultHeartbeatThrottleInterval: 1_000,

@@ -37,6 +37,9 @@ const MOST_FAULTS = 5;
 
 const AGAIN_MS = 2_000;
 
+/** As the home has it. */
+const TASK_MS = 3_000;
+
 /** One run of a plan: a child for each partition, as many at once as have room for a shard. */
 export async function ferryRun(input: RunInput): Promise<Counts> {
   const children = new Set<ChildWorkflowHandle<typeof ferryPartition>>();
@@ -58,6 +61,7 @@ export async function ferryRun(input: RunInput): Promise<Counts> {
     const child = await startChild(ferryPartition, {
       workflowId: `${workflowInfo().workflowId}/${partition.name}`,
       args: [partitionInput(input, partition, width, at.paused)],
+      workflowTaskTimeout: TASK_MS,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     });
