@@ -164,7 +164,7 @@ async function once(count: number) {
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
     FERRY_SHARD_OBJECTS: values['shard-objects'],
-    FERRY_LEASE_MS: '10000',
+    FERRY_LEASE_MS: '4000',
   };
   const queue = ['--task-queue', name];
   const workers = Array.from({ length: count }, (_, n) => {

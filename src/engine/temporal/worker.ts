@@ -57,7 +57,9 @@ export async function serve({ server, shards, atOnce, stop, ready, log }: ServeW
       maxConcurrentActivityTaskExecutions: atOnce,
       // Workflows hear little, and a worker that was killed would be waited for by those that it remembers.
       maxCachedWorkflows: 0,
-      shutdownGraceTime: '1 day',
+      // Shards are told to stop by the program itself. Where the server does not answer any more, the worker goes all the same.
+      shutdownGraceTime: '1 minute',
+      shutdownForceTime: '2 minutes',
       maxHeartbeatThrottleInterval: 1_000,
       defaultHeartbeatThrottleInterval: 1_000,
     });
