@@ -1,3 +1,5 @@
+import { legibleLines } from './legible.ts';
+
 /**
  * What went wrong, for an operator to read.
  *
@@ -36,7 +38,8 @@ export class FerryError extends Error {
   readonly field: string | undefined;
 
   constructor(init: FerryErrorInit) {
-    super(`cannot ${init.op}: ${init.subject}: ${init.why}`, init.cause === undefined ? {} : { cause: init.cause });
+    const told = legibleLines(`cannot ${init.op}: ${init.subject}: ${init.why}`);
+    super(told, init.cause === undefined ? {} : { cause: init.cause });
     this.fault = init.fault;
     this.op = init.op;
     this.subject = init.subject;

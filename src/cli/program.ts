@@ -1,5 +1,6 @@
 import { Command, Help, Option } from 'commander';
 import { type Egress, guardEgress } from '../base/egress.ts';
+import { legibleLines } from '../base/legible.ts';
 import { asFault } from '../engine/local.ts';
 import { collect, withGlobals } from './command-line.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
@@ -10,7 +11,6 @@ import { init } from './commands/init.ts';
 import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
-import type { RehearseOptions } from './commands/rehearse.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
@@ -20,11 +20,14 @@ import { verifyCommand } from './commands/verify.ts';
 import { writeDocument } from './document.ts';
 import { addEvidence } from './evidence-commands.ts';
 import { PlanRejected } from './failure.ts';
+import { addHabits } from './habit-commands.ts';
 import type { GlobalOptions, Io, Verdict } from './io.ts';
 import { addLimits } from './limits-commands.ts';
 import { makeLog } from './log.ts';
 import { placed } from './plan-file.ts';
 import { addPolicy } from './policy-commands.ts';
+import { examplesText } from './reference/examples.ts';
+import { addRehearse } from './rehearse-command.ts';
 import { listenForSignals } from './signals.ts';
 import { withTemporal } from './temporal-options.ts';
 import { version } from './version.ts';
@@ -174,15 +177,19 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   );
   addEvidence(program, act);
   addPolicy(program, act);
-  act<RehearseOptions>(
-    add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')
-      .argument('<plan>')
-      .option('--users <n>', 'how many synthetic users', '200')
-      .option('--kills <n>', 'how often to kill the run', '5')
-      .option('--seed <n>', 'seed of all that is random'),
-    async (file, options, io) => await (await import('./commands/rehearse.ts')).rehearseCommand(file, options, io),
-  );
+  addRehearse(program, act);
+  addHabits(program, act);
+  addExamples(program, []);
   return program;
+}
+
+/** Each command's help ends with examples. */
+function addExamples(command: Command, path: readonly string[]): void {
+  for (const one of command.commands) {
+    const its = [...path, one.name()];
+    one.addHelpText('after', examplesText(its.join(' ')));
+    addExamples(one, its);
+  }
 }
 
 /** `policy` has commands of its own, and says so. */
@@ -208,10 +215,10 @@ function makeIo(
       if (json) writeDocument(value);
     },
     print: (text) => {
-      if (!json) process.stdout.write(`${text}\n`);
+      if (!json) process.stdout.write(`${legibleLines(text)}\n`);
     },
     tell: (text) => {
-      process.stderr.write(`${text}\n`);
+      process.stderr.write(`${legibleLines(text)}\n`);
     },
   };
 }

@@ -15,13 +15,14 @@ import { Queries } from './queries.ts';
 import { ReachBook } from './reach-book.ts';
 import type { ObjectChange, ObjectRow } from './rows.ts';
 import { RunBook } from './run-book.ts';
-import { migrate } from './schema.ts';
+import { migrate, requireOwn } from './schema.ts';
 import { SealBook } from './seal-book.ts';
 import { SegmentBook } from './segment-book.ts';
 import { SettledBook } from './settled-book.ts';
 import { makeStateDir } from './state-dir.ts';
 import { Transition } from './transition.ts';
 import { UploadBook } from './upload-book.ts';
+import { requireSome, requireWhole } from './whole.ts';
 import { type CommitHooks, Writer } from './writer.ts';
 
 export interface LedgerOptions {
@@ -86,8 +87,12 @@ export class Ledger {
     makeStateDir(stateDir);
     const file = join(stateDir, 'ledger.db');
     if (!isBorn(file)) bornAt(file);
+    requireSome(file);
     const db = connect(file, false);
     try {
+      // Before anything is written: another program's database would be turned to WAL.
+      requireOwn(db, file);
+      requireWhole(db, file);
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       migrate(db, file);
       return new Ledger(db, stateDir, options);
@@ -101,12 +106,15 @@ export class Ledger {
   static read(stateDir: string): Ledger | undefined {
     const file = join(stateDir, 'ledger.db');
     if (!isBorn(file)) return undefined;
+    requireSome(file);
     const db = connect(file, true);
     try {
+      requireOwn(db, file);
       if (Number(db.prepare('PRAGMA user_version').get()?.['user_version']) === 0) {
         db.close();
         return undefined;
       }
+      requireWhole(db, file);
       migrate(db, file);
       return new Ledger(db, stateDir, {});
     } catch (error) {

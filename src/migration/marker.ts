@@ -103,8 +103,13 @@ export function wholeMarker(bytes: Uint8Array, key: string): z.output<typeof Who
   if (!looksLikeMarker(bytes)) return undefined;
   const text = new TextDecoder().decode(bytes);
   const read = Whole.safeParse(JSON.parse(text));
-  const isWhole = read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text;
-  return isWhole ? read.data : undefined;
+  if (!read.success || read.data.key !== key) return undefined;
+  try {
+    return `${canonicalJson(read.data)}\n` === text ? read.data : undefined;
+  } catch {
+    // It holds half of a surrogate pair, which ferry never writes.
+    return undefined;
+  }
 }
 
 /** Whether the object under the key is this very marker. */

@@ -21,6 +21,7 @@ import { syntaxMessage } from './syntax.ts';
 /** A plan is written by people; lists of keys belong in a manifest. */
 export const MAX_PLAN_BYTES = 4 * 1024 * 1024;
 export const TOO_LARGE = 'the plan is larger than 4 MiB; put long lists of keys into a manifest';
+const TOO_DEEP = 'the plan is nested too deeply to be read';
 const MAX_DEPTH = 64;
 /** Nodes that aliases may repeat in all: enough for shared settings, and far too few for a document that explodes. */
 const MAX_ALIASED = 10_000;
@@ -49,6 +50,7 @@ export function readSource(text: string, file: string, env: Environment): Source
   if (Buffer.byteLength(text) > MAX_PLAN_BYTES) {
     return broken(TOO_LARGE);
   }
+  if (isDeep(text)) return broken(TOO_DEEP);
   const lines = new LineCounter();
   let document: Document.Parsed;
   try {
@@ -67,7 +69,7 @@ export function readSource(text: string, file: string, env: Environment): Source
       lineCounter: lines,
     });
   } catch (error) {
-    if (error instanceof RangeError) return broken('the plan is nested too deeply to be read');
+    if (error instanceof RangeError) return broken(TOO_DEEP);
     throw error;
   }
   const syntax = [...document.errors, ...document.warnings];
@@ -84,6 +86,24 @@ export function readSource(text: string, file: string, env: Environment): Source
   }
   const reader = new Reader(lines, env, places, report);
   return { value: reader.read(document.contents, [], undefined, 0), places, report };
+}
+
+/** Brackets that may be open at once, wherever they stand: in a text or a comment there are fewer too. */
+const MAX_OPEN = 1_000;
+
+/** Lists and mappings that begin on one line. */
+const ON_ONE_LINE = new RegExp(`(?:[-?:][ \\t]+(?:[^\\s:]{1,40}(?=:[ \\t]))?){${MAX_DEPTH + 1}}`);
+
+/** What is far deeper than any plan takes a parser of YAML half a minute and gigabytes, before it gives up. */
+function isDeep(text: string): boolean {
+  let open = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const c = text[i];
+    if (c === '[' || c === '{') open += 1;
+    else if ((c === ']' || c === '}') && open > 0) open -= 1;
+    if (open > MAX_OPEN) return true;
+  }
+  return ON_ONE_LINE.test(text);
 }
 
 class Reader {

@@ -181,5 +181,13 @@ export class Wire {
 
 /** Reads an answer of which nobody wants the body, so that its connection serves again. */
 async function drained(body: AnswerBody): Promise<void> {
-  for await (const _ of body);
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > LONGEST)
+      throw Object.assign(new Error('the answer does not end'), { code: 'ERR_FERRY_ANSWER_TOO_LONG' });
+  }
 }
+
+/** No answer to a PUT or a DELETE has as many bytes. */
+const LONGEST = 1024 ** 2;
