@@ -509,7 +509,8 @@ test('countries are the 249 of ISO 3166-1', () => {
 });
 
 describe('the control store', () => {
-  const withControl = (store: string, more = '') => `${MINIMAL}control: ${store}\n`.replace('partitions:', `${more}partitions:`);
+  const withControl = (store: string, more = '') =>
+    `${MINIMAL}control: ${store}\n`.replace('partitions:', `${more}partitions:`);
   const shared = '  shared: { type: file, path: shared, jurisdiction: IE }\n';
 
   test('is named by no partition, and by the plan alone', () => {
