@@ -215,11 +215,11 @@ async function once(count: number) {
       ? {}
       : {
           // `/BUCKET/users`, and `/BUCKET/ferry` for what is shared.
-          sourceReads: proxy.count('GET', `/${buckets.legacy}`),
-          copies: proxy.count('PUT', `/${buckets.hamar}`),
-          tombstones: proxy.count('PUT', `/${buckets.legacy}`),
-          controlPuts: proxy.count('PUT', `/${buckets.control}`),
-          controlBytes: proxy.bytes('PUT', `/${buckets.control}`),
+          sourceReads: proxy.count('GET', `/${buckets.legacy}/users`),
+          copies: proxy.count('PUT', `/${buckets.hamar}/users`),
+          tombstones: proxy.count('PUT', `/${buckets.legacy}/users`),
+          controlPuts: proxy.count('PUT', `/${buckets.control}/ferry`),
+          controlBytes: proxy.bytes('PUT', `/${buckets.control}/ferry`),
         }),
   };
 }
