@@ -33,7 +33,9 @@ import { examplesText } from './reference/examples.ts';
 import { addRehearse } from './rehearse-command.ts';
 import { withSettings } from './settings/settings.ts';
 import { listenForSignals } from './signals.ts';
+import { withTemporal } from './temporal-options.ts';
 import { version } from './version.ts';
+import { addWorkers } from './worker-commands.ts';
 
 const SEALED = ['--sealed <file>', 'the sealed plan that the plan and its sources must still agree with'] as const;
 const APPROVAL = ['--approval <file>', 'an approval of the sealed plan (repeatable)'] as const;
@@ -86,8 +88,16 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     planCommand,
   );
   act<RunOptions>(
-    add('run', 'take every object to `finish`; run again after any stop to go on')
-      .argument('<plan>')
+    withTemporal(add('run', 'take every object to `finish`; run again after any stop to go on').argument('<plan>'))
+      .addOption(
+        new Option('--engine <name>', 'who does the work: this process, or workers that Temporal asks')
+          .choices(['local', 'temporal'])
+          .default('local'),
+      )
+      .option(
+        '--shards-at-once <n>',
+        'shards that workers work on at once, each with its part of the limits (default: 4)',
+      )
       .addOption(
         new Option('--until <state>', 'stop before the plan does').choices(['copied', 'verified', 'tombstoned']),
       )
@@ -99,12 +109,14 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     run,
   );
   act<StatusOptions>(
-    add('status', 'counts per partition and state; works while a run is on')
-      .argument('<plan>')
-      .option('--watch', 'show the run that is on until it ends, and end as it did; q leaves it'),
+    withTemporal(add('status', 'counts per partition and state; works while a run is on').argument('<plan>')).option(
+      '--watch',
+      'show the run that is on until it ends, and end as it did; q leaves it',
+    ),
     status,
   );
   addLimits(program, act);
+  addWorkers(program, act);
   act(add('verify', 'read every migrated object at its centre again').argument('<plan>'), verifyCommand);
   act<AuditOptions>(
     add('audit', 'look at a random sample of what was migrated, and say what that proves; changes nothing')

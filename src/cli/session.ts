@@ -4,6 +4,7 @@ import type { Egress } from '../base/egress.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { LiveLimits } from '../engine/limits.ts';
 import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
+import { refuseAway, refuseChanged } from '../ledger/away.ts';
 import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
@@ -54,8 +55,12 @@ export function callOf(command: string, { plan, partitions }: Opened): Call {
   return { command, plan, partitions };
 }
 
+/** Commands that only read, and whose answer would be wrong while workers have objects that the ledger knows as they were before. */
+const RESTS_ON_LEDGER = new Set(['audit', 'scan', 'verify']);
+
 /** As `recorded`, for a command that only reads: its rows are written beside whoever holds the lock. */
 export async function withRecord<T>(command: string, opened: Opened, io: Io, work: () => Promise<T>): Promise<T> {
+  if (RESTS_ON_LEDGER.has(command)) refuseAway(opened.stateDir, command);
   return await recordedBeside(opened.stateDir, callOf(command, opened), io, work);
 }
 
@@ -69,6 +74,9 @@ function allowStores(plan: Plan, egress: Egress): void {
 export function retryPolicy(io: Io): RetryPolicy {
   return { clock: systemClock, signal: io.abort };
 }
+
+/** Who drives objects: this process, or workers that Temporal asks. */
+export type Engine = 'local' | 'temporal';
 
 /** What a command that changes stores works with. */
 export interface Session {
@@ -92,15 +100,20 @@ export async function withSession<T>(
   opened: Opened,
   io: Io,
   work: (session: Session) => Promise<T>,
+  engine: Engine = 'local',
 ): Promise<T> {
   const lock = takeLock(opened.stateDir, command);
   try {
     requireNoRecovery(opened.stateDir);
+    if (engine === 'local') refuseAway(opened.stateDir, command);
+    else refuseChanged(opened.stateDir, opened.plan.digest);
     const ledger = Ledger.open(opened.stateDir);
     try {
       gatherLeft(opened, ledger);
       try {
-        return await recorded(ledger, callOf(command, opened), io, () => withStores(command, opened, io, ledger, work));
+        return await recorded(ledger, callOf(command, opened), io, () =>
+          withStores(command, opened, io, ledger, work, engine),
+        );
       } finally {
         if (ledger.isBound) gatherEvidence(opened, ledger);
       }
@@ -118,6 +131,7 @@ async function withStores<T>(
   io: Io,
   ledger: Ledger,
   work: (session: Session) => Promise<T>,
+  engine: Engine,
 ): Promise<T> {
   using following = followLimits(command, { plan, stateDir, maxConcurrency }, io);
   const { limits, about } = following;
@@ -125,7 +139,8 @@ async function withStores<T>(
     env: io.env,
     retry: retryPolicy(io),
     missingCentre: (name) => (holdsCopies(plan, ledger, name) ? 'refuse' : 'make'),
-    sweep: true,
+    // Workers elsewhere may be writing: what they have begun is not what dead writers left.
+    sweep: engine === 'local',
     limits,
     made: (made) => ledger.bind(routingOf(plan, made)),
     tried: (store) => recordObserved(ledger, store),

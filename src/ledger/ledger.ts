@@ -18,6 +18,7 @@ import type { ObjectChange, ObjectRow } from './rows.ts';
 import { RunBook } from './run-book.ts';
 import { migrate, requireOwn } from './schema.ts';
 import { SealBook } from './seal-book.ts';
+import { SegmentBook } from './segment-book.ts';
 import { SettledBook } from './settled-book.ts';
 import { makeStateDir } from './state-dir.ts';
 import { Transition } from './transition.ts';
@@ -28,6 +29,8 @@ import { type CommitHooks, Writer } from './writer.ts';
 export interface LedgerOptions {
   readonly clock?: Clock;
   readonly hooks?: CommitHooks;
+  /** Called when an intent is on this disk; it counts as written when that has resolved: for a ledger whose disk is not the last word. */
+  readonly saved?: () => Promise<void>;
 }
 
 /**
@@ -46,6 +49,7 @@ export class Ledger {
   readonly probes: ProbeBook;
   readonly runs: RunBook;
   readonly seals: SealBook;
+  readonly segments: SegmentBook;
   readonly settled: SettledBook;
   readonly reach: ReachBook;
   /** Who used this ledger. */
@@ -58,11 +62,13 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #writer: Writer;
   readonly #transition: Transition;
+  readonly #saved: (() => Promise<void>) | undefined;
 
   private constructor(db: Database, stateDir: string, options: LedgerOptions) {
     this.stateDir = stateDir;
     this.#db = db;
     this.#clock = options.clock ?? systemClock;
+    this.#saved = options.saved;
     this.#writer = new Writer(db, options.hooks ?? {});
     this.queries = new Queries(db);
     this.overview = new Overview(db);
@@ -71,6 +77,7 @@ export class Ledger {
     this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);
     this.runs = new RunBook(db, this.#writer, this.#clock);
     this.seals = new SealBook(db, this.#writer, this.#clock);
+    this.segments = new SegmentBook(db, this.#writer);
     this.settled = new SettledBook(db, this.#writer);
     this.reach = new ReachBook(db, this.#writer, this.#clock);
     this.access = new AccessBook(db, this.#writer, this.#clock);
@@ -155,7 +162,8 @@ export class Ledger {
 
   /** Writes facts about an object that stays in its state: an intent before its effect. */
   note(row: ObjectRow, change: ObjectChange): Promise<void> {
-    return this.#writer.write(() => this.#transition.apply(row, row.state, change));
+    const written = this.#writer.write(() => this.#transition.apply(row, row.state, change));
+    return this.#saved === undefined ? written : written.then(this.#saved);
   }
 
   close(): void {

@@ -13,16 +13,20 @@ import { logListener } from '../log-listener.ts';
 import type { Metered } from '../progress/meter.ts';
 import { startProgress } from '../progress/progress.ts';
 import type { LimitsShown, ProgressMode } from '../progress/types.ts';
-import { openPlan, retryPolicy, type Session, withSession } from '../session.ts';
+import { type Engine, openPlan, retryPolicy, type Session, withSession } from '../session.ts';
 import { printSummary } from '../summary-screen.ts';
 import { verdictOf } from '../summary-text.ts';
+import type { TemporalOptions } from '../temporal-options.ts';
+import type { Shared } from '../temporal-run.ts';
 
-export interface RunOptions extends GlobalOptions, ApprovalOptions {
+export interface RunOptions extends GlobalOptions, ApprovalOptions, TemporalOptions {
   readonly until?: Finish;
   readonly partition?: readonly string[];
   readonly progress: ProgressMode;
   /** False: sources whose listing is complete are not listed again. */
   readonly list?: boolean;
+  readonly engine: Engine;
+  readonly shardsAtOnce?: string;
 }
 
 /** How often the ledger is told how much this invocation has sent. */
@@ -40,28 +44,39 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<Ve
     until === 'tombstoned' ? needsApproval(plan, 'tombstone') : undefined,
     io,
   );
+  // Who does not use it need not have its packages.
+  const shared =
+    options.engine === 'temporal'
+      ? await (await import('../temporal-run.ts')).openShared(plan, options, io)
+      : undefined;
   const started = steadyClock.now();
-  return await withSession('run', opened, io, async (session) => {
+  const all = async (session: Session): Promise<Verdict> => {
     const moved: Moved = { objects: 0, bytes: 0 };
     try {
-      await work(session, { until, partitions, openAuthority }, options, io, moved);
+      await work(session, { until, partitions, openAuthority, shared }, options, io, moved);
     } catch (error) {
       report(session, options, moved, (steadyClock.now() - started) / 1000, io, error);
       throw error;
     }
     return verdictOf(report(session, options, moved, (steadyClock.now() - started) / 1000, io));
-  });
+  };
+  try {
+    return await withSession('run', opened, io, all, options.engine);
+  } finally {
+    await shared?.[Symbol.asyncDispose]();
+  }
 }
 
 interface Asked {
   readonly until: Finish;
   readonly partitions: ReadonlySet<string> | undefined;
   readonly openAuthority: ReturnType<typeof readAuthority>;
+  readonly shared: Shared | undefined;
 }
 
 async function work(
   session: Session,
-  { until, partitions, openAuthority }: Asked,
+  { until, partitions, openAuthority, shared }: Asked,
   options: RunOptions,
   io: Io,
   moved: Moved,
@@ -86,6 +101,8 @@ async function work(
   };
   let outcome = 'done';
   try {
+    const home = shared?.at(session, { until, partitions });
+    if (home !== undefined) add(moved, await home.bringBack());
     const authority = openAuthority(ledger);
     const retry = retryPolicy(io);
     const lists = options.list !== false;
@@ -103,6 +120,9 @@ async function work(
       listener,
       stop: io.stop,
       limits,
+      ...(home === undefined
+        ? {}
+        : { drives: async (context, states) => add(moved, await home.drive(context, states)) }),
     });
   } catch (error) {
     outcome = error instanceof FerryError ? error.fault : 'fault';
@@ -136,6 +156,13 @@ function metered(
 
 function limitsShown({ bandwidth, requests, concurrency }: LimitsNow): LimitsShown {
   return { bandwidth: bandwidth.value, requests: requests.value, concurrency: concurrency.value };
+}
+
+/** What workers have moved was told to nobody here before. */
+function add(moved: Moved, more: Moved): Moved {
+  moved.objects += more.objects;
+  moved.bytes += more.bytes;
+  return more;
 }
 
 function report(

@@ -18,6 +18,12 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
     ['ferry limits plan.yaml --bandwidth 20MiB/s', 'slower, at once'],
     ['ferry limits plan.yaml --clear', 'as the plan says again'],
   ],
+  worker: [
+    ['ferry worker plan.yaml --jurisdiction NO', 'takes shards of that plan alone'],
+    ['ferry worker plan.yaml --jurisdiction NO --shards 4 --address temporal.example:7233 --tls', 'four at once'],
+  ],
+  pause: [['ferry pause plan.yaml', 'workers save what they have and wait']],
+  resume: [['ferry resume plan.yaml', 'they go on']],
   verify: [['ferry verify plan.yaml', 'every copy is read again']],
   audit: [
     ['ferry audit plan.yaml --sample 500 --seed "drawn 2026-12-01"', 'a random sample that anyone can draw again'],

@@ -12,6 +12,7 @@ export async function prepareServers(tell: Tell): Promise<void> {
   await findVersitygw(tell);
   await findMoto(tell);
   await findToxiproxy(tell);
+  await findTemporal(tell);
 }
 
 /** The project publishes no binary where tests can get one, so it is built with Go: about a minute, once. */
@@ -40,6 +41,21 @@ async function goBuilt(cache: string, name: string, source: string, tell: Tell, 
     tell(`building ${source} with Go; this can take a minute or more, once`);
     await run('go', ['install', source], { env: { ...process.env, GOBIN: gobin }, maxBuffer: 64 * 1024 * 1024 });
     return join(gobin, made);
+  });
+}
+
+/** Newer ones want a newer Go. */
+export const TEMPORAL_VERSION = 'v1.30.7';
+
+/** @throws Error with what `go` said, where it cannot be built: tests that need it fail, and are not left out. */
+export async function findTemporal(tell: Tell = () => undefined): Promise<string> {
+  return await builtOnce(serverCache('temporal', TEMPORAL_VERSION), 'temporal-server', async (gobin) => {
+    tell(`building the Temporal server ${TEMPORAL_VERSION} with Go; this takes some minutes, once`);
+    await run('go', ['install', `go.temporal.io/server/cmd/server@${TEMPORAL_VERSION}`], {
+      env: { ...process.env, GOBIN: gobin },
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return join(gobin, 'server');
   });
 }
 
