@@ -1,4 +1,4 @@
-import { legibleLines } from './legible.ts';
+import { safeText } from './safe-text.ts';
 import { withoutSecrets } from './secrets.ts';
 
 /**
@@ -40,7 +40,7 @@ export class FerryError extends Error {
 
   constructor(init: FerryErrorInit) {
     const why = withoutSecrets(init.why);
-    const told = legibleLines(`cannot ${init.op}: ${init.subject}: ${why}`);
+    const told = safeText(`cannot ${init.op}: ${init.subject}: ${why}`);
     super(told, init.cause === undefined ? {} : { cause: init.cause });
     this.fault = init.fault;
     this.op = init.op;

@@ -25,7 +25,7 @@ export const EXIT_CODES: readonly ExitCode[] = [
     means: 'a fault of ferry’s own',
     next: 'report it with what it said; no object is lost by it, and the command can be run again',
     faults: [],
-    verdicts: [],
+    verdicts: ['fault'],
   },
   {
     code: 2,

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Egress } from '../base/egress.ts';
 
 /** How a command ended, short of an error; `main.ts` makes an exit code of it. */
-export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid' | 'unreachable';
+export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid' | 'unreachable' | 'fault';
 
 /** What every command takes. */
 export interface GlobalOptions {
@@ -28,6 +28,8 @@ export interface Io {
   readonly abort: AbortSignal;
   readonly json: boolean;
   readonly color: boolean;
+  /** How large the terminal of standard output is; `undefined` where it is none. */
+  readonly screen: { readonly columns: number; readonly rows: number } | undefined;
   /** The one document of `--json`. */
   document(value: unknown): void;
   /** Text for people on standard output; nothing under `--json`. */

@@ -21,8 +21,15 @@ export function limitsOf({ plan, stateDir }: Limited): LiveLimits {
   return new LiveLimits(plan.limits, readOrdered(stateDir));
 }
 
+/** Limits that are followed while a command works. */
+export interface Following extends Disposable {
+  readonly limits: LiveLimits;
+  /** What else the command says of itself to who looks on. */
+  about(details: Readonly<Record<string, unknown>>): void;
+}
+
 /** The same for a command that has the lock, which follows what is ordered while it works; `run` also reads the plan again at SIGHUP. */
-export function followLimits(command: string, limited: Limited, io: Io): { limits: LiveLimits } & Disposable {
+export function followLimits(command: string, limited: Limited, io: Io): Following {
   const { plan, stateDir } = limited;
   const followed = new Followed(command, stateDir, new LiveLimits(plan.limits, readOrdered(stateDir)), io);
   using undo = new DisposableStack();
@@ -37,7 +44,11 @@ export function followLimits(command: string, limited: Limited, io: Io): { limit
   followed.say();
   undo.defer(() => writeWorking(stateDir, undefined));
   const all = undo.move();
-  return { limits: followed.limits, [Symbol.dispose]: () => all.dispose() };
+  return {
+    limits: followed.limits,
+    about: (details) => followed.about(details),
+    [Symbol.dispose]: () => all.dispose(),
+  };
 }
 
 class Followed {
@@ -47,6 +58,7 @@ class Followed {
   readonly #io: Io;
   readonly #since = new Date().toISOString();
   #ordered: string;
+  #about: Readonly<Record<string, unknown>> = {};
   #said = '';
 
   constructor(command: string, stateDir: string, limits: LiveLimits, io: Io) {
@@ -55,6 +67,11 @@ class Followed {
     this.limits = limits;
     this.#io = io;
     this.#ordered = JSON.stringify(readOrdered(stateDir) ?? null);
+  }
+
+  about(details: Readonly<Record<string, unknown>>): void {
+    this.#about = details;
+    this.say();
   }
 
   /** Takes what is ordered now; what cannot be read changes nothing. */
@@ -103,7 +120,14 @@ class Followed {
   say(): void {
     const { now, stores } = this.limits;
     const ordered = JSON.parse(this.#ordered) as OrderedLimits | null;
-    const told = { command: this.#command, since: this.#since, limits: limitsDocument(now), stores, ordered };
+    const told = {
+      ...this.#about,
+      command: this.#command,
+      since: this.#since,
+      limits: limitsDocument(now),
+      stores,
+      ordered,
+    };
     const text = JSON.stringify(told);
     if (text === this.#said) return;
     this.#said = text;

@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import { FerryError, messageOf } from '../base/errors.ts';
+import { safeText } from '../base/safe-text.ts';
 import { withoutSecrets } from '../base/secrets.ts';
 import type { GlobalOptions } from './io.ts';
 import { withoutSecretNames } from './log-record.ts';
@@ -35,7 +36,7 @@ function destination(file: string | undefined): pino.DestinationStream {
   if (file === undefined) {
     return new Writable({
       write: (chunk: Buffer, _encoding, done) => {
-        process.stderr.write(chunk, () => done());
+        process.stderr.write(safeText(chunk.toString()), () => done());
       },
     });
   }

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { errorDocument, FerryError } from '../base/errors.ts';
-import { legibleLines } from '../base/legible.ts';
+import { safeText } from '../base/safe-text.ts';
 import { withoutSecrets } from '../base/secrets.ts';
 import { asLedgerFault } from '../ledger/faults.ts';
 import { writeDocument } from './document.ts';
@@ -60,5 +60,5 @@ function rejected(error: PlanRejected, json: boolean): number {
 }
 
 function tell(text: string): void {
-  process.stderr.write(`${legibleLines(withoutSecrets(text))}\n`);
+  process.stderr.write(`${safeText(withoutSecrets(text))}\n`);
 }

@@ -1,6 +1,6 @@
 import { Command, Help, Option } from 'commander';
 import { type Egress, guardEgress } from '../base/egress.ts';
-import { legibleLines } from '../base/legible.ts';
+import { safeText } from '../base/safe-text.ts';
 import { keepSecretsOf } from '../base/secrets.ts';
 import { asFault } from '../engine/local.ts';
 import { collect, withGlobals } from './command-line.ts';
@@ -12,10 +12,11 @@ import { init } from './commands/init.ts';
 import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
+import { type RecoverOptions, recoverCommand } from './commands/recover.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
-import { status } from './commands/status.ts';
+import { type StatusOptions, status } from './commands/status.ts';
 import { validate } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { writeDocument } from './document.ts';
@@ -78,7 +79,8 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   act<PlanOptions>(
     add('plan', 'dry run: inventory, coverage, conflicts, bytes, time; changes nothing')
       .argument('<plan>')
-      .option('--out <file>', 'write the sealed plan there, for approvals'),
+      .option('--out <file>', 'write the sealed plan there, for approvals')
+      .option('--markdown', 'as Markdown, for a pull request'),
     planCommand,
   );
   act<RunOptions>(
@@ -98,7 +100,12 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option(...APPROVAL, collect),
     run,
   );
-  act(add('status', 'counts per partition and state; works while a run is on').argument('<plan>'), status);
+  act<StatusOptions>(
+    add('status', 'counts per partition and state; works while a run is on')
+      .argument('<plan>')
+      .option('--watch', 'show the run that is on until it ends, and end as it did; q leaves it'),
+    status,
+  );
   addLimits(program, act);
   act(add('verify', 'read every migrated object at its centre again').argument('<plan>'), verifyCommand);
   act<AuditOptions>(
@@ -121,6 +128,14 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--key <key>', 'only this object (repeatable)', collect),
     restoreCommand,
+  );
+  act<RecoverOptions>(
+    add('recover', 'rebuild the ledger of a lost state directory from what the stores hold; changes no store')
+      .argument('<plan>')
+      .option('--evidence <dir>', 'the newest bundle of the lost ledger')
+      .option('--key <file>', 'the public key of whoever signed the bundle')
+      .option('--ledger <uuid>', 'which ledger was lost, where tombstones of several are found'),
+    recoverCommand,
   );
   act<PurgeOptions>(
     add('purge', 'remove for good what tombstones past their hold still hide; asks, or takes --yes')
@@ -199,14 +214,18 @@ function makeIo(
     abort: signals.abort,
     json,
     color: options.color !== false && process.env['NO_COLOR'] === undefined,
+    get screen() {
+      const { isTTY, columns, rows } = process.stdout;
+      return isTTY ? { columns: columns || 80, rows: rows || 24 } : undefined;
+    },
     document: (value) => {
       if (json) writeDocument(value);
     },
     print: (text) => {
-      if (!json) process.stdout.write(`${legibleLines(text)}\n`);
+      if (!json) process.stdout.write(`${safeText(text)}\n`);
     },
     tell: (text) => {
-      process.stderr.write(`${legibleLines(text)}\n`);
+      process.stderr.write(`${safeText(text)}\n`);
     },
   };
 }

@@ -7,6 +7,7 @@ import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
 import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
+import { requireNoRecovery } from '../ledger/recovery-dir.ts';
 import { stateDirOf } from '../ledger/state-dir.ts';
 import type { StepContext } from '../migration/context.ts';
 import { PARTS_IN_MEMORY } from '../migration/part-plan.ts';
@@ -17,7 +18,7 @@ import { type Call, recorded, recordedBeside } from './access.ts';
 import { gatherEvidence, gatherLeft } from './evidence-log.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { followLimits } from './live-limits.ts';
+import { type Following, followLimits } from './live-limits.ts';
 import { checkPlan, isRefused, type PlacedFinding } from './plan-file.ts';
 
 /** A valid plan inside its residency zone, and where its state is. */
@@ -71,6 +72,8 @@ export interface Session {
   readonly runId: number;
   /** The limits that hold, followed as they change. */
   readonly limits: LiveLimits;
+  /** Says more of the command to who looks on. */
+  readonly about: Following['about'];
 }
 
 /**
@@ -85,6 +88,7 @@ export async function withSession<T>(
 ): Promise<T> {
   const lock = takeLock(opened.stateDir, command);
   try {
+    requireNoRecovery(opened.stateDir);
     const ledger = Ledger.open(opened.stateDir);
     try {
       gatherLeft(opened, ledger);
@@ -109,7 +113,7 @@ async function withStores<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   using following = followLimits(command, { plan, stateDir }, io);
-  const { limits } = following;
+  const { limits, about } = following;
   const stores = await openStores(plan, {
     env: io.env,
     retry: retryPolicy(io),
@@ -124,7 +128,7 @@ async function withStores<T>(
     const context = contextOf(plan, ledger, stores, io);
     const runId = ledger.runs.begin(command);
     io.log.info({ command, plan: plan.name, digest: plan.digest }, 'started');
-    return await work({ plan, ledger, stores, context, runId, limits });
+    return await work({ plan, ledger, stores, context, runId, limits, about });
   } finally {
     await closeStores(stores);
   }

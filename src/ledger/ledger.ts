@@ -135,6 +135,11 @@ export class Ledger {
     this.#writer.now(() => bindPlan(this.#db, routing, randomUUID(), this.#clock.now()));
   }
 
+  /** Takes over the name of a ledger that was lost, whose tombstones this one is to know. */
+  adopt(uuid: string): void {
+    this.#writer.now(() => this.#db.prepare('UPDATE ledger SET uuid = ?').run(uuid));
+  }
+
   /**
    * Moves one object to another state, with all that is known of it. Resolves when it is on disk.
    *

@@ -98,8 +98,11 @@ export function isWholeMarker(bytes: Uint8Array, key: string): boolean {
   return wholeMarker(bytes, key) !== undefined;
 }
 
+/** What a tombstone says. */
+export type MarkerText = z.output<typeof Whole>;
+
 /** What such a tombstone says; `undefined` for any other bytes. */
-export function wholeMarker(bytes: Uint8Array, key: string): z.output<typeof Whole> | undefined {
+export function wholeMarker(bytes: Uint8Array, key: string): MarkerText | undefined {
   if (!looksLikeMarker(bytes)) return undefined;
   const text = new TextDecoder().decode(bytes);
   const read = Whole.safeParse(JSON.parse(text));

@@ -3,15 +3,18 @@ import type { Listener } from '../../engine/events.ts';
 import type { Moved } from '../../engine/local.ts';
 import { migrate } from '../../engine/migrate.ts';
 import { type Summary, summarise } from '../../migration/summary.ts';
+import type { LimitsNow } from '../../plan/limits-at.ts';
 import { openRouter } from '../../plan/router.ts';
 import type { Finish, Plan } from '../../plan/types.ts';
 import { type ApprovalOptions, needsApproval, readAuthority } from '../approvals.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { logListener } from '../log-listener.ts';
+import type { Metered } from '../progress/meter.ts';
 import { startProgress } from '../progress/progress.ts';
-import type { ProgressMode } from '../progress/types.ts';
+import type { LimitsShown, ProgressMode } from '../progress/types.ts';
 import { openPlan, retryPolicy, type Session, withSession } from '../session.ts';
-import { renderSummary, verdictOf } from '../summary-text.ts';
+import { printSummary } from '../summary-screen.ts';
+import { verdictOf } from '../summary-text.ts';
 
 export interface RunOptions extends GlobalOptions, ApprovalOptions {
   readonly until?: Finish;
@@ -63,8 +66,9 @@ async function work(
   moved: Moved,
 ): Promise<void> {
   const { plan, ledger, context, runId, limits } = session;
+  session.about({ until, partitions: partitions === undefined ? null : [...partitions] });
   const router = await openRouter(plan);
-  const progress = await startProgress(options.progress, until, ledger, io);
+  const progress = await startProgress(options.progress, metered(session, until, partitions), io);
   let told = 0;
   const count: Listener = (event) => {
     if (event.type !== 'moved' || event.moved === undefined) return;
@@ -109,6 +113,30 @@ async function work(
   }
 }
 
+/** What the progress of a run is measured by. */
+function metered(
+  { plan, ledger, limits }: Session,
+  until: Finish,
+  partitions: ReadonlySet<string> | undefined,
+): Metered {
+  const now = (): number => performance.now() / 1000;
+  const names = plan.partitions.map(({ name }) => name);
+  return {
+    plan: plan.name,
+    command: 'run',
+    partitions: partitions === undefined ? names : names.filter((name) => partitions.has(name)),
+    until,
+    standing: () => ledger.queries.standing(),
+    limits: () => limitsShown(limits.now),
+    now,
+    since: now(),
+  };
+}
+
+function limitsShown({ bandwidth, requests, concurrency }: LimitsNow): LimitsShown {
+  return { bandwidth: bandwidth.value, requests: requests.value, concurrency: concurrency.value };
+}
+
 function report(
   session: Session,
   options: RunOptions,
@@ -121,7 +149,7 @@ function report(
   const failed = error === undefined ? {} : { error: errorDocument(error) };
   const unlisted = options.list === false ? { relisted: false } : {};
   io.document({ ...summary, transferred: { ...moved }, seconds, ...unlisted, ...failed });
-  io.print(renderSummary(summary, moved, seconds));
+  printSummary(summary, moved, seconds, io);
   return summary;
 }
 

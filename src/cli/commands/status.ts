@@ -4,16 +4,35 @@ import { summarise } from '../../migration/summary.ts';
 import { accessDocument } from '../access.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { type Opened, openPlan, withRecord } from '../session.ts';
-import { renderSummary } from '../summary-text.ts';
+import { printSummary } from '../summary-screen.ts';
+import { verdictOf } from '../summary-text.ts';
+import { verdictOfRun, watchRun } from '../watch.ts';
 import { limitsNow } from './limits.ts';
 
-/** `ferry status PLAN`: what the ledger knows, also while a run is on. Touches no store. */
-export async function status(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
-  const opened = await openPlan(file, options, io);
-  return await withRecord('status', opened, io, () => told(opened, io));
+export interface StatusOptions extends GlobalOptions {
+  /** Stay, and show the run that is on until it ends. */
+  readonly watch?: boolean;
 }
 
-async function told({ plan, stateDir }: Opened, io: Io): Promise<Verdict> {
+/** `ferry status PLAN`: what the ledger knows, also while a run is on. Touches no store. */
+export async function status(file: string, options: StatusOptions, io: Io): Promise<Verdict> {
+  const opened = await openPlan(file, options, io);
+  return await withRecord('status', opened, io, async () => {
+    if (options.watch !== true) {
+      told(opened, io);
+      return 'done';
+    }
+    const watched = await watchRun(opened, io);
+    const ofState = told(opened, io);
+    if (watched.ended === 'left') return 'done';
+    if (watched.ended === 'run') return verdictOfRun(opened.plan.name, watched.run, ofState);
+    io.tell('ferry: nothing is at work on this plan; this is how it stands');
+    return ofState;
+  });
+}
+
+/** @returns what the state says: whether any object needs a person. */
+function told({ plan, stateDir }: Opened, io: Io): Verdict {
   const ledger = Ledger.read(stateDir);
   try {
     const summary = summarise(plan, ledger);
@@ -32,9 +51,9 @@ async function told({ plan, stateDir }: Opened, io: Io): Promise<Verdict> {
       lastError: summary.unresolved.at(-1)?.reason ?? null,
       access: accessOf(ledger),
     });
-    io.print(renderSummary(summary, transferred, seconds));
+    printSummary(summary, transferred, seconds, io);
     if (ledger === undefined) io.print('\nNo run of this plan has begun yet.');
-    return 'done';
+    return verdictOf(summary);
   } finally {
     ledger?.close();
   }
