@@ -12,7 +12,7 @@ const ALLOWED: readonly RegExp[] = [
   /^bin\/[a-z-]+\.js$/,
   /^dist\/([a-z0-9-]+\/)*[a-z0-9-]+\.js$/,
   /^dist\/ledger\/migrations\/\d{3}-[a-z-]+\.sql$/,
-  /^docs\/([a-z-]+\/)*[a-z0-9.-]+\.(md|svg|1)$/,
+  /^docs\/([a-z-]+\/)*[A-Za-z0-9.-]+\.(md|svg|1)$/,
   /^plans\/[a-z0-9.-]+\.(yaml|json|ndjson)$/,
   /^(CHANGELOG|README|SECURITY)\.md$/,
   /^LICENSE$/,
