@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Egress } from '../base/egress.ts';
+import type { Settings } from './settings/schema.ts';
 
 /** How a command ended, short of an error; `main.ts` makes an exit code of it. */
 export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid' | 'unreachable' | 'fault';
@@ -12,6 +13,8 @@ export interface GlobalOptions {
   readonly logFile?: string;
   readonly color?: boolean;
   readonly yes?: boolean;
+  /** What the configuration and the environment say, which no option of the command line does. */
+  readonly settings?: Settings;
   /** Of the commands that take it. */
   readonly partition?: readonly string[];
 }

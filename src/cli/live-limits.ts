@@ -5,6 +5,7 @@ import type { LimitsNow } from '../plan/limits-at.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Io } from './io.ts';
 import { checkPlan, problemLine } from './plan-file.ts';
+import { underCeiling } from './settings/ceiling.ts';
 import { listenForHangup } from './signals.ts';
 
 /** How often a process at work says how its stores are asked, where that has changed. */
@@ -14,6 +15,8 @@ const SAY_EVERY_MS = 5_000;
 export interface Limited {
   readonly plan: Plan;
   readonly stateDir: string;
+  /** The configuration's, which a plan that is read again keeps below too. */
+  readonly maxConcurrency?: number | undefined;
 }
 
 /** The limits of a command that only reads: the plan's with its windows, and what an operator ordered before. */
@@ -30,13 +33,13 @@ export interface Following extends Disposable {
 
 /** The same for a command that has the lock, which follows what is ordered while it works; `run` also reads the plan again at SIGHUP. */
 export function followLimits(command: string, limited: Limited, io: Io): Following {
-  const { plan, stateDir } = limited;
+  const { plan, stateDir, maxConcurrency } = limited;
   const followed = new Followed(command, stateDir, new LiveLimits(plan.limits, readOrdered(stateDir)), io);
   using undo = new DisposableStack();
   undo.use(watchControl(stateDir, 'ordered', () => followed.reread()));
   undo.defer(followed.limits.everyMinute(() => followed.reread()));
   undo.defer(followed.limits.onChange((now) => followed.changed(now)));
-  if (command === 'run') undo.use(listenForHangup(() => void followed.hungUp(plan)));
+  if (command === 'run') undo.use(listenForHangup(() => void followed.hungUp(plan, maxConcurrency)));
   const saying = setInterval(() => followed.say(), SAY_EVERY_MS).unref();
   undo.defer(() => clearInterval(saying));
   // What was ordered between the first reading and the watch.
@@ -94,7 +97,7 @@ class Followed {
   }
 
   /** Takes the limits that the plan's file has now, and tells what else in it is another by now. */
-  async hungUp(plan: Plan): Promise<void> {
+  async hungUp(plan: Plan, maxConcurrency: number | undefined): Promise<void> {
     this.reread();
     try {
       const checked = await checkPlan(plan.file, this.#io.env);
@@ -108,7 +111,7 @@ class Followed {
         const names = others.join(', ');
         this.#io.tell(`ferry: SIGHUP: ${names} changed too, and is not taken; stop and run again to take it`);
       }
-      this.limits.setPlan(checked.plan.limits);
+      this.limits.setPlan(underCeiling(checked.plan.limits, maxConcurrency));
       this.#io.tell('ferry: SIGHUP: the limits of the plan are read again');
       this.#io.log.info({ limits: limitsDocument(this.limits.now) }, 'the limits of the plan are read again');
     } catch (error) {

@@ -6,7 +6,7 @@ import { withoutSecrets } from '../base/secrets.ts';
 import type { GlobalOptions } from './io.ts';
 import { withoutSecretNames } from './log-record.ts';
 
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /**
  * The NDJSON log: to `--log-file`, else to standard error where a level was asked for, else nowhere. No secret is written: neither
@@ -14,7 +14,7 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
  */
 export function makeLog(options: GlobalOptions): Logger {
   const level = options.logLevel ?? (options.logFile === undefined ? 'silent' : 'info');
-  if (!LEVELS.includes(level)) {
+  if (!LEVELS.some((one) => one === level)) {
     throw new FerryError({
       fault: 'usage',
       op: 'start the log',

@@ -51,7 +51,7 @@ function explain(thrown: unknown, json: boolean): number {
 
 function rejected(error: PlanRejected, json: boolean): number {
   const code = error.problems.length > 0 ? codeOfFault('usage') : codeOfFault('refused');
-  const why = error.problems.length > 0 ? 'the plan does not validate' : 'residency refuses the plan';
+  const why = error.problems.length > 0 ? `the ${error.kind} does not validate` : 'residency refuses the plan';
   if (json) writeDocument({ valid: false, errors: error.problems, findings: error.findings, error: { why }, code });
   for (const problem of error.problems) tell(problemLine(problem));
   for (const finding of error.findings) tell(findingLine(finding));

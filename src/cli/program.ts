@@ -13,6 +13,7 @@ import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
 import { type RecoverOptions, recoverCommand } from './commands/recover.ts';
+import type { ReportOptions } from './commands/report.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
@@ -28,8 +29,10 @@ import { addLimits } from './limits-commands.ts';
 import { makeLog } from './log.ts';
 import { placed } from './plan-file.ts';
 import { addPolicy } from './policy-commands.ts';
+import { PROGRESS_MODES } from './progress/types.ts';
 import { examplesText } from './reference/examples.ts';
 import { addRehearse } from './rehearse-command.ts';
+import { withSettings } from './settings/settings.ts';
 import { listenForSignals } from './signals.ts';
 import { version } from './version.ts';
 
@@ -54,11 +57,11 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     action: (argument: string, options: T, io: Io) => Promise<Verdict>,
   ): void => {
     command.action(async (argument: string) => {
-      const options = command.opts<T>();
       const signals = listenForSignals();
       // Before there is a plan no command has anything to connect to.
       const egress = guardEgress();
       try {
+        const options = withSettings<T>(command, argument, process.env);
         ended(await action(argument, options, makeIo(options, signals, egress)));
       } catch (error) {
         throw error instanceof PlanRejected ? error : await placed(asFault(error, signals.stop), argument, process.env);
@@ -91,11 +94,7 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       )
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--no-list', 'list no source again whose listing is complete; what was written since is not found then')
-      .addOption(
-        new Option('--progress <mode>', 'how to show progress')
-          .choices(['auto', 'tty', 'json', 'none'])
-          .default('auto'),
-      )
+      .addOption(new Option('--progress <mode>', 'how to show progress').choices([...PROGRESS_MODES]).default('auto'))
       .option(...SEALED)
       .option(...APPROVAL, collect),
     run,
@@ -176,6 +175,16 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--for <duration>', 'how long from now (default: 30d)')
       .option('--out <file>', 'where to (default: SEALED.NAME.approval)'),
     approve,
+  );
+  act<ReportOptions>(
+    add('report', 'where the plan stands as one page for people, with charts; works while a run is on')
+      .argument('<plan>')
+      .requiredOption('--out <file>', 'where to; another report there is replaced')
+      .addOption(
+        new Option('--keys <how>', 'of objects that need a person').choices(['plain', 'none']).default('plain'),
+      ),
+    // The library that draws is loaded by this command alone.
+    async (file, options, io) => await (await import('./commands/report.ts')).reportCommand(file, options, io),
   );
   addEvidence(program, act);
   addPolicy(program, act);

@@ -8,7 +8,6 @@ import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
 import { requireNoRecovery } from '../ledger/recovery-dir.ts';
-import { stateDirOf } from '../ledger/state-dir.ts';
 import type { StepContext } from '../migration/context.ts';
 import { PARTS_IN_MEMORY } from '../migration/part-plan.ts';
 import type { Plan } from '../plan/types.ts';
@@ -19,7 +18,10 @@ import { gatherEvidence, gatherLeft } from './evidence-log.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io } from './io.ts';
 import { type Following, followLimits } from './live-limits.ts';
+import { requirePartitions } from './partitions.ts';
 import { checkPlan, isRefused, type PlacedFinding } from './plan-file.ts';
+import { underCeiling } from './settings/ceiling.ts';
+import { stateDirUnder } from './settings/state.ts';
 
 /** A valid plan inside its residency zone, and where its state is. */
 export interface Opened {
@@ -28,6 +30,8 @@ export interface Opened {
   readonly stateDir: string;
   /** The partitions that were asked for; all, where none were. */
   readonly partitions?: readonly string[] | undefined;
+  /** What the configuration lowers the plan's concurrency to, in `plan.limits` already. */
+  readonly maxConcurrency?: number | undefined;
 }
 
 /** @throws PlanRejected for a plan that does not validate or that residency refuses. */
@@ -36,10 +40,13 @@ export async function openPlan(file: string, options: GlobalOptions, io: Io): Pr
   if (checked.plan === undefined || isRefused(checked.findings)) {
     throw new PlanRejected(checked.problems, checked.findings);
   }
-  const stateDir = stateDirOf(checked.plan.file, checked.plan.name, options.state);
+  requirePartitions(checked.plan, options.partition);
+  const stateDir = stateDirUnder(checked.plan, options);
   keepStateOutside(checked.plan, stateDir);
   allowStores(checked.plan, io.egress);
-  return { plan: checked.plan, findings: checked.findings, stateDir, partitions: options.partition };
+  const { maxConcurrency } = options.settings ?? {};
+  const plan = { ...checked.plan, limits: underCeiling(checked.plan.limits, maxConcurrency) };
+  return { plan, findings: checked.findings, stateDir, partitions: options.partition, maxConcurrency };
 }
 
 /** What the access record tells of a command. */
@@ -107,12 +114,12 @@ export async function withSession<T>(
 
 async function withStores<T>(
   command: string,
-  { plan, stateDir }: Opened,
+  { plan, stateDir, maxConcurrency }: Opened,
   io: Io,
   ledger: Ledger,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  using following = followLimits(command, { plan, stateDir }, io);
+  using following = followLimits(command, { plan, stateDir, maxConcurrency }, io);
   const { limits, about } = following;
   const stores = await openStores(plan, {
     env: io.env,

@@ -10,6 +10,7 @@ import { HistoryBook } from './history-book.ts';
 import { InventoryBook } from './inventory-book.ts';
 import type { State } from './lifecycle.ts';
 import { LogBook } from './log-book.ts';
+import { Overview } from './overview.ts';
 import { ProbeBook } from './probe-book.ts';
 import { Queries } from './queries.ts';
 import { ReachBook } from './reach-book.ts';
@@ -40,6 +41,8 @@ export class Ledger {
   readonly stateDir: string;
   readonly inventory: InventoryBook;
   readonly queries: Queries;
+  /** Counts over all objects, for reports. */
+  readonly overview: Overview;
   readonly probes: ProbeBook;
   readonly runs: RunBook;
   readonly seals: SealBook;
@@ -62,6 +65,7 @@ export class Ledger {
     this.#clock = options.clock ?? systemClock;
     this.#writer = new Writer(db, options.hooks ?? {});
     this.queries = new Queries(db);
+    this.overview = new Overview(db);
     this.probes = new ProbeBook(db, this.#writer, this.#clock);
     this.#transition = new Transition(db, this.#clock);
     this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);

@@ -22,11 +22,14 @@ export interface RunOptions {
 const FERRY = fileURLToPath(new URL('../../bin/ferry.js', import.meta.url));
 const SAID = 16_384;
 
+/** What is rehearsed must not get into the operator's own logs and state directories. An empty value counts as none. */
+const NO_SETTINGS = { FERRY_CONFIG: '', FERRY_LOG_FILE: '', FERRY_STATE_PARENT: '', FERRY_MAX_CONCURRENCY: '' };
+
 /** Runs one command of this very ferry with `--json`. @throws what the signal says when it is aborted; the process is killed then. */
 export async function runFerry(args: readonly string[], { env, signal, killAfterMs }: RunOptions): Promise<Ran> {
   signal.throwIfAborted();
   const child = spawn(process.execPath, [FERRY, ...args, '--json', '--log-level', 'info'], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, ...NO_SETTINGS },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const kill = (): boolean => child.kill('SIGKILL');

@@ -5,6 +5,9 @@ import type { Outside } from './outside.ts';
 import type { PopulationLog } from './population-log.ts';
 
 const PAUSE_MS = 40;
+/** So many writes for each object come in a hurry; then they come at leisure, or a run that takes whole histories never catches up. */
+const HURRIED_EACH = 20;
+const LEISURE_MS = 2_000;
 const MOST_BYTES = 3_000;
 /** Of a hundred. */
 const DELETES = 25;
@@ -17,6 +20,7 @@ export class LateWriters {
   readonly #busy = new Set<number>();
   readonly #lanes: Promise<void>[] = [];
   #stopping = false;
+  #writes = 0;
 
   constructor(log: PopulationLog, stores: ReadonlyMap<string, Outside>, seed: number) {
     this.#log = log;
@@ -35,15 +39,17 @@ export class LateWriters {
   }
 
   async #lane(): Promise<void> {
+    const hurried = HURRIED_EACH * this.#log.count('touched');
     while (!this.#stopping) {
       const object = this.#log.touchable(this.#dice.below(2 ** 31));
       if (object === undefined) return;
       if (!this.#busy.has(object.id)) {
         this.#busy.add(object.id);
+        this.#writes += 1;
         await this.#write(object);
         this.#busy.delete(object.id);
       }
-      await delay(this.#dice.below(PAUSE_MS));
+      await delay(this.#dice.below(this.#writes < hurried ? PAUSE_MS : LEISURE_MS));
     }
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Check } from '../../src/rehearsal/checks.ts';
@@ -69,7 +69,7 @@ describe('ferry rehearse', () => {
       '--scenario',
       'hostile',
       '--users',
-      '12',
+      '6',
       '--sizes',
       'small',
       '--kills',
@@ -103,18 +103,14 @@ describe('ferry rehearse', () => {
 
   it('says what it leaves out of a plan, and that a plan that empties nothing restores and purges nothing', async () => {
     const laid = layOut({ finish: 'verified', drift: { objects: 3 }, limits: { bandwidth: '1MiB/s' } });
-    const ended = await ferry([
-      'rehearse',
-      laid.plan,
-      '--scenario',
-      'calm',
-      '--objects',
-      '9',
-      '--users',
-      '3',
-      '--json',
-    ]);
+    const mine = { FERRY_STATE_PARENT: join(laid.dir, 'state') };
+    const ended = await ferry(
+      ['rehearse', laid.plan, '--scenario', 'calm', '--objects', '9', '--users', '3', '--json'],
+      mine,
+    );
     expect(ended.code, ended.stdout).toBe(0);
+    // What the operator set for the real plan is not for its rehearsal.
+    expect(readdirSync(laid.dir).sort()).toEqual(['legacy', 'plan.json']);
     const document = documentOf<Document>(ended);
     expect(states(document)).toMatchObject({ restore: 'skipped', purge: 'skipped', sources: 'passed' });
     expect(document.leftOut.map((what) => what.split(':')[0])).toEqual(['drift', 'limits other than concurrency']);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
@@ -77,7 +77,7 @@ it.each([1, NEWEST - 1])('a ledger of version %i is copied, then upgraded, and g
   expect((await ferry(['verify', laid.plan])).code).toBe(0);
 });
 
-it('refuses a newer ledger, a damaged one and none, and changes nothing', async () => {
+it('refuses a newer ledger and none, and changes nothing', async () => {
   const laid = layOut();
   const none = await ferry(['upgrade-state', laid.plan]);
   expect(none.code).toBe(2);
@@ -94,4 +94,31 @@ it('refuses a newer ledger, a damaged one and none, and changes nothing', async 
   expect(refused.stderr).toContain('version 999');
   expect(readFileSync(file).equals(before)).toBe(true);
   expect(readdirSync(stateDir).filter((name) => name.startsWith('ledger-v'))).toEqual([]);
+});
+
+it.each([
+  ['the head', 'head'],
+  ['a table', 'table'],
+])('refuses a ledger of which %s is damaged, and changes neither it nor an older copy', async (_what, where) => {
+  const { laid, stateDir, file } = await withLedgerOf(NEWEST - 1);
+  const db = new DatabaseSync(file);
+  const { rootpage, size } = db
+    .prepare(
+      "SELECT rootpage, (SELECT page_size FROM pragma_page_size) AS size FROM sqlite_schema WHERE name = 'object'",
+    )
+    .get() as { rootpage: number; size: number };
+  db.exec('PRAGMA journal_mode = DELETE');
+  db.close();
+  const older = join(stateDir, 'ledger-v1-20260101T000000Z.db');
+  copyFileSync(file, older);
+  const bytes = readFileSync(file);
+  const [from, to] = where === 'table' ? [(rootpage - 1) * size, rootpage * size] : [0, 100];
+  bytes.fill(0xff, from, to);
+  writeFileSync(file, bytes);
+  const kept = readFileSync(older);
+  const ended = await ferry(['upgrade-state', laid.plan, '--json']);
+  expect(ended.code, ended.stdout + ended.stderr).toBe(5);
+  expect(documentOf(ended)).toMatchObject({ error: { fault: 'integrity' } });
+  expect(readFileSync(file).equals(bytes)).toBe(true);
+  expect(readFileSync(older).equals(kept)).toBe(true);
 });

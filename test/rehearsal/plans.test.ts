@@ -15,7 +15,7 @@ it.each(EXAMPLES)('plans/%s.yaml really rehearses', async (name) => {
     '--scenario',
     'calm',
     '--users',
-    '4',
+    '2',
     '--sizes',
     'small',
     '--seed',

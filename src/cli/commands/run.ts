@@ -1,3 +1,4 @@
+import { steadyClock } from '../../base/clock.ts';
 import { errorDocument, FerryError } from '../../base/errors.ts';
 import type { Listener } from '../../engine/events.ts';
 import type { Moved } from '../../engine/local.ts';
@@ -5,7 +6,7 @@ import { migrate } from '../../engine/migrate.ts';
 import { type Summary, summarise } from '../../migration/summary.ts';
 import type { LimitsNow } from '../../plan/limits-at.ts';
 import { openRouter } from '../../plan/router.ts';
-import type { Finish, Plan } from '../../plan/types.ts';
+import type { Finish } from '../../plan/types.ts';
 import { type ApprovalOptions, needsApproval, readAuthority } from '../approvals.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { logListener } from '../log-listener.ts';
@@ -31,7 +32,7 @@ const TELL_EVERY_MS = 1_000;
 export async function run(file: string, options: RunOptions, io: Io): Promise<Verdict> {
   const opened = await openPlan(file, options, io);
   const { plan } = opened;
-  const partitions = chosen(plan, options.partition);
+  const partitions = options.partition === undefined ? undefined : new Set(options.partition);
   const until = earlier(options.until ?? plan.finish, plan.finish);
   const openAuthority = readAuthority(
     plan,
@@ -39,16 +40,16 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<Ve
     until === 'tombstoned' ? needsApproval(plan, 'tombstone') : undefined,
     io,
   );
-  const started = Date.now();
+  const started = steadyClock.now();
   return await withSession('run', opened, io, async (session) => {
     const moved: Moved = { objects: 0, bytes: 0 };
     try {
       await work(session, { until, partitions, openAuthority }, options, io, moved);
     } catch (error) {
-      report(session, options, moved, (Date.now() - started) / 1000, io, error);
+      report(session, options, moved, (steadyClock.now() - started) / 1000, io, error);
       throw error;
     }
-    return verdictOf(report(session, options, moved, (Date.now() - started) / 1000, io));
+    return verdictOf(report(session, options, moved, (steadyClock.now() - started) / 1000, io));
   });
 }
 
@@ -74,8 +75,8 @@ async function work(
     if (event.type !== 'moved' || event.moved === undefined) return;
     moved.objects += 1;
     moved.bytes += event.moved;
-    if (Date.now() - told < TELL_EVERY_MS) return;
-    told = Date.now();
+    if (steadyClock.now() - told < TELL_EVERY_MS) return;
+    told = steadyClock.now();
     // Only for who looks on with `ferry status`; a ledger that cannot be written is found by the next step.
     ledger.runs.progress(runId, moved).catch(() => undefined);
   };
@@ -151,22 +152,6 @@ function report(
   io.document({ ...summary, transferred: { ...moved }, seconds, ...unlisted, ...failed });
   printSummary(summary, moved, seconds, io);
   return summary;
-}
-
-function chosen(plan: Plan, names: readonly string[] | undefined): ReadonlySet<string> | undefined {
-  if (names === undefined || names.length === 0) return undefined;
-  const known = plan.partitions.map((partition) => partition.name);
-  for (const name of names) {
-    if (known.includes(name)) continue;
-    throw new FerryError({
-      fault: 'usage',
-      op: 'choose partitions',
-      subject: `--partition ${name}`,
-      why: 'the plan has no such partition',
-      hint: `it has ${known.join(', ')}`,
-    });
-  }
-  return new Set(names);
 }
 
 /** `--until` can end a run before the plan's `finish`, never go beyond what was reviewed. */

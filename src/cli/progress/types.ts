@@ -2,7 +2,9 @@ import type { Listener } from '../../engine/events.ts';
 import type { Unresolved } from '../../ledger/lifecycle.ts';
 import type { Eta } from './pace.ts';
 
-export type ProgressMode = 'auto' | 'tty' | 'json' | 'none';
+export const PROGRESS_MODES = ['auto', 'tty', 'json', 'none'] as const;
+
+export type ProgressMode = (typeof PROGRESS_MODES)[number];
 
 /** Shows how a run is getting on, on standard error, until `end`. */
 export interface Progress {

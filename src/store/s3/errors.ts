@@ -17,6 +17,8 @@ const CODES: Readonly<Record<string, StoreErrorKind>> = {
   // The credentials' source gives a fresh one at the next try.
   ExpiredToken: 'transient',
   InvalidToken: 'denied',
+  // What versitygw says of a key that is not known (HTTP 404).
+  XAdminUserNotFound: 'denied',
   RequestTimeTooSkewed: 'transient',
   RequestTimeout: 'transient',
   InternalError: 'transient',
