@@ -1,4 +1,5 @@
 import { safeText } from './safe-text.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /**
  * What went wrong, for an operator to read.
@@ -38,12 +39,13 @@ export class FerryError extends Error {
   readonly field: string | undefined;
 
   constructor(init: FerryErrorInit) {
-    const told = safeText(`cannot ${init.op}: ${init.subject}: ${init.why}`);
+    const why = withoutSecrets(init.why);
+    const told = safeText(`cannot ${init.op}: ${init.subject}: ${why}`);
     super(told, init.cause === undefined ? {} : { cause: init.cause });
     this.fault = init.fault;
     this.op = init.op;
     this.subject = init.subject;
-    this.why = init.why;
+    this.why = why;
     this.hint = init.hint;
     this.field = init.field;
   }

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { errorDocument, FerryError } from '../base/errors.ts';
 import { safeText } from '../base/safe-text.ts';
+import { withoutSecrets } from '../base/secrets.ts';
 import { asLedgerFault } from '../ledger/faults.ts';
 import { writeDocument } from './document.ts';
 import { codeOfFault, codeOfVerdict } from './exit-codes.ts';
@@ -44,7 +45,7 @@ function explain(thrown: unknown, json: boolean): number {
     return codeOfFault(error.fault);
   }
   tell(`ferry: a fault of ferry's own; please report it:\n${error instanceof Error ? error.stack : String(error)}`);
-  if (json) writeDocument({ error: { fault: 'bug', why: String(error) }, code: 1 });
+  if (json) writeDocument({ error: { fault: 'bug', why: withoutSecrets(String(error)) }, code: 1 });
   return 1;
 }
 
@@ -59,5 +60,5 @@ function rejected(error: PlanRejected, json: boolean): number {
 }
 
 function tell(text: string): void {
-  process.stderr.write(`${safeText(text)}\n`);
+  process.stderr.write(`${safeText(withoutSecrets(text))}\n`);
 }

@@ -1,6 +1,7 @@
 import { Command, Help, Option } from 'commander';
 import { type Egress, guardEgress } from '../base/egress.ts';
 import { safeText } from '../base/safe-text.ts';
+import { keepSecretsOf } from '../base/secrets.ts';
 import { asFault } from '../engine/local.ts';
 import { collect, withGlobals } from './command-line.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
@@ -225,6 +226,7 @@ function makeIo(
   egress: Egress,
 ): Io {
   const json = options.json === true;
+  keepSecretsOf(process.env);
   return {
     env: process.env,
     egress,

@@ -1,4 +1,5 @@
 import { legible } from '../base/legible.ts';
+import { withoutSecrets } from '../base/secrets.ts';
 
 /**
  * - `absent`: no such object; `exists`: there is one already; `precondition`: it is not the one expected
@@ -47,8 +48,8 @@ export class StoreError extends Error {
 
   constructor(init: StoreErrorInit) {
     const on = init.key === undefined ? '' : ` ${JSON.stringify(init.key)}`;
-    // What a server said is in it, and goes to terminals, logs and reports.
-    const why = legible(init.why);
+    // What a server said is in it, and goes to terminals, logs, the ledger and reports; a server is sent tokens and keys, and may repeat them.
+    const why = legible(withoutSecrets(init.why));
     const told = legible(`${init.store}: ${init.op}${on}: `) + why;
     super(told, init.cause === undefined ? {} : { cause: init.cause });
     this.kind = init.kind;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { S3StoreSpec } from '../../src/plan/types.ts';
 import { makeStore } from '../../src/store/open-store.ts';
 import { type Store, StoreError } from '../../src/store/store.ts';
 import { type HostileAnswer, hostileServer } from '../fuzz/hostile-server.ts';
@@ -154,6 +155,29 @@ describe('an answer', () => {
   it('that says no number as its length is an error of the store', async () => {
     const store = await storeOn(() => ({ length: 'abc' }));
     expect((await failure(store.head('a'))).kind).toBe('other');
+  });
+
+  it('that repeats the session token in what it says is told without it', async () => {
+    const server = await hostileServer({ versioned: false });
+    server.answer = ({ headers }) => {
+      const token = String(headers['x-amz-security-token']);
+      const forms = [token, Buffer.from(`of ${token} it`).toString('base64'), Buffer.from(token).toString('hex')];
+      const message = `<Message>your token is ${forms.join(' or ')}, is it</Message>`;
+      return { status: 403, headers: [], body: Buffer.from(`<Error><Code>InvalidToken</Code>${message}</Error>`) };
+    };
+    const credentials = { ...server.spec.credentials, sessionTokenEnv: 'T' } as S3StoreSpec['credentials'];
+    const token = 'a-token/that+nobody=else-has';
+    const store = await makeStore({ ...server.spec, credentials }, { K: 'access', S: 'secret', T: token });
+    onTestFinished(async () => {
+      await store.close();
+      await server[Symbol.asyncDispose]();
+    });
+    await store.open({ create: false });
+    const read = failure(store.read('a'));
+    for (const failed of [await read, await failure(store.create('a', Buffer.from('x'), { size: 1 }))]) {
+      expect(failed.message).toMatch(/your token is \[redacted\] or \S*\[redacted\]\S* or \[redacted\], is it/);
+      expect(failed.message).not.toContain('that+nobody');
+    }
   });
 
   it('of a body that goes on beyond its length ends there', async () => {
