@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import { keepSecretLines } from './secrets.ts';
 import { SshReader, sshString } from './ssh-wire.ts';
 
 /** How SSH names these keys (RFC 8709, section 4). */
@@ -92,5 +93,6 @@ export function signerOf(key: KeyObject): Signer {
 export function newKeyPair(): { readonly key: Ed25519PublicKey; readonly privatePem: string } {
   const { privateKey } = generateKeyPairSync('ed25519');
   const privatePem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+  keepSecretLines(privatePem);
   return { key: publicKeyOfObject(privateKey), privatePem };
 }

@@ -1,3 +1,6 @@
+import { safeText } from './safe-text.ts';
+import { withoutSecrets } from './secrets.ts';
+
 /**
  * What went wrong, for an operator to read.
  *
@@ -36,11 +39,13 @@ export class FerryError extends Error {
   readonly field: string | undefined;
 
   constructor(init: FerryErrorInit) {
-    super(`cannot ${init.op}: ${init.subject}: ${init.why}`, init.cause === undefined ? {} : { cause: init.cause });
+    const why = withoutSecrets(init.why);
+    const told = safeText(`cannot ${init.op}: ${init.subject}: ${why}`);
+    super(told, init.cause === undefined ? {} : { cause: init.cause });
     this.fault = init.fault;
     this.op = init.op;
     this.subject = init.subject;
-    this.why = init.why;
+    this.why = why;
     this.hint = init.hint;
     this.field = init.field;
   }

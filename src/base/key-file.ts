@@ -1,6 +1,7 @@
 import { type Ed25519PublicKey, parsePublicKey, type Signer, signerOf } from './ed25519.ts';
 import { readSmallFile } from './private-file.ts';
 import { isPrivateKey, parsePrivateKey } from './private-key.ts';
+import { keepSecretLines } from './secrets.ts';
 import { agentSigner } from './ssh-agent.ts';
 
 /** More than any key file of Ed25519 with a long comment. */
@@ -20,7 +21,10 @@ export function readPublicKey(file: string): Ed25519PublicKey {
  */
 export async function openSigner(file: string, socket: string | undefined): Promise<Signer> {
   const text = readSmallFile(file, LONGEST_KEY, (bytes) => isPrivateKey(bytes.toString('utf8'))).toString('utf8');
-  if (isPrivateKey(text)) return signerOf(parsePrivateKey(text));
+  if (isPrivateKey(text)) {
+    keepSecretLines(text);
+    return signerOf(parsePrivateKey(text));
+  }
   const key = parsePublicKey(text);
   if (socket === undefined || socket === '') {
     throw new Error('it is a public key, and SSH_AUTH_SOCK names no SSH agent that could sign with it');

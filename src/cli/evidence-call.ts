@@ -1,4 +1,5 @@
 import { FerryError } from '../base/errors.ts';
+import { refuseAway } from '../ledger/away.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
 import { recorded } from './access.ts';
@@ -19,6 +20,7 @@ export async function withLog(
   known.close();
   const lock = takeLock(opened.stateDir, command);
   try {
+    refuseAway(opened.stateDir, command);
     const ledger = Ledger.open(opened.stateDir);
     try {
       gatherEvidence(opened, ledger);

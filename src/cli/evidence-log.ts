@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { newKeyPair, type Signer } from '../base/ed25519.ts';
 import { FerryError } from '../base/errors.ts';
 import { readSmallFile, whyUnreadable } from '../base/private-file.ts';
-import { gather } from '../engine/evidence/gather.ts';
+import { keepSecret } from '../base/secrets.ts';
+import { type GatherWork, gather } from '../engine/evidence/gather.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Io } from './io.ts';
@@ -13,8 +14,12 @@ import { signerOf } from './signer.ts';
 import { version } from './version.ts';
 
 /** Brings the log of evidence up to what the ledger knows. */
-export function gatherEvidence({ plan, findings }: Pick<Opened, 'plan' | 'findings'>, ledger: Ledger): void {
-  gather({ plan, findings, ledger, version: version(), salt: saltOf(plan) });
+export function gatherEvidence(
+  { plan, findings }: Pick<Opened, 'plan' | 'findings'>,
+  ledger: Ledger,
+  recovery?: GatherWork['recovery'],
+): void {
+  gather({ plan, findings, ledger, version: version(), salt: saltOf(plan), recovery });
 }
 
 /** What a run that was cut off left unsaid is said before anything else changes. */
@@ -30,7 +35,9 @@ function saltOf({ saltFile }: Plan): Uint8Array | undefined {
       .toString('latin1')
       .trim();
     if (!/^[0-9a-f]{64}$/i.test(text)) throw new Error('it does not hold 32 bytes as 64 hex digits');
-    return Buffer.from(text, 'hex');
+    const salt = Buffer.from(text, 'hex');
+    keepSecret(salt);
+    return salt;
   } catch (error) {
     throw new FerryError({
       fault: 'usage',

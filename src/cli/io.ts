@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { Egress } from '../base/egress.ts';
+import type { Settings } from './settings/schema.ts';
 
 /** How a command ended, short of an error; `main.ts` makes an exit code of it. */
-export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid' | 'unreachable';
+export type Verdict = 'done' | 'refused' | 'unresolved' | 'integrity' | 'invalid' | 'unreachable' | 'fault';
 
 /** What every command takes. */
 export interface GlobalOptions {
@@ -12,6 +13,8 @@ export interface GlobalOptions {
   readonly logFile?: string;
   readonly color?: boolean;
   readonly yes?: boolean;
+  /** What the configuration and the environment say, which no option of the command line does. */
+  readonly settings?: Settings;
   /** Of the commands that take it. */
   readonly partition?: readonly string[];
 }
@@ -28,6 +31,8 @@ export interface Io {
   readonly abort: AbortSignal;
   readonly json: boolean;
   readonly color: boolean;
+  /** How large the terminal of standard output is; `undefined` where it is none. */
+  readonly screen: { readonly columns: number; readonly rows: number } | undefined;
   /** The one document of `--json`. */
   document(value: unknown): void;
   /** Text for people on standard output; nothing under `--json`. */

@@ -5,6 +5,7 @@ import type { LimitsNow } from '../plan/limits-at.ts';
 import type { Plan } from '../plan/types.ts';
 import type { Io } from './io.ts';
 import { checkPlan, problemLine } from './plan-file.ts';
+import { underCeiling } from './settings/ceiling.ts';
 import { listenForHangup } from './signals.ts';
 
 /** How often a process at work says how its stores are asked, where that has changed. */
@@ -14,6 +15,8 @@ const SAY_EVERY_MS = 5_000;
 export interface Limited {
   readonly plan: Plan;
   readonly stateDir: string;
+  /** The configuration's, which a plan that is read again keeps below too. */
+  readonly maxConcurrency?: number | undefined;
 }
 
 /** The limits of a command that only reads: the plan's with its windows, and what an operator ordered before. */
@@ -21,15 +24,22 @@ export function limitsOf({ plan, stateDir }: Limited): LiveLimits {
   return new LiveLimits(plan.limits, readOrdered(stateDir));
 }
 
+/** Limits that are followed while a command works. */
+export interface Following extends Disposable {
+  readonly limits: LiveLimits;
+  /** What else the command says of itself to who looks on. */
+  about(details: Readonly<Record<string, unknown>>): void;
+}
+
 /** The same for a command that has the lock, which follows what is ordered while it works; `run` also reads the plan again at SIGHUP. */
-export function followLimits(command: string, limited: Limited, io: Io): { limits: LiveLimits } & Disposable {
-  const { plan, stateDir } = limited;
+export function followLimits(command: string, limited: Limited, io: Io): Following {
+  const { plan, stateDir, maxConcurrency } = limited;
   const followed = new Followed(command, stateDir, new LiveLimits(plan.limits, readOrdered(stateDir)), io);
   using undo = new DisposableStack();
   undo.use(watchControl(stateDir, 'ordered', () => followed.reread()));
   undo.defer(followed.limits.everyMinute(() => followed.reread()));
   undo.defer(followed.limits.onChange((now) => followed.changed(now)));
-  if (command === 'run') undo.use(listenForHangup(() => void followed.hungUp(plan)));
+  if (command === 'run') undo.use(listenForHangup(() => void followed.hungUp(plan, maxConcurrency)));
   const saying = setInterval(() => followed.say(), SAY_EVERY_MS).unref();
   undo.defer(() => clearInterval(saying));
   // What was ordered between the first reading and the watch.
@@ -37,7 +47,11 @@ export function followLimits(command: string, limited: Limited, io: Io): { limit
   followed.say();
   undo.defer(() => writeWorking(stateDir, undefined));
   const all = undo.move();
-  return { limits: followed.limits, [Symbol.dispose]: () => all.dispose() };
+  return {
+    limits: followed.limits,
+    about: (details) => followed.about(details),
+    [Symbol.dispose]: () => all.dispose(),
+  };
 }
 
 class Followed {
@@ -47,6 +61,7 @@ class Followed {
   readonly #io: Io;
   readonly #since = new Date().toISOString();
   #ordered: string;
+  #about: Readonly<Record<string, unknown>> = {};
   #said = '';
 
   constructor(command: string, stateDir: string, limits: LiveLimits, io: Io) {
@@ -55,6 +70,11 @@ class Followed {
     this.limits = limits;
     this.#io = io;
     this.#ordered = JSON.stringify(readOrdered(stateDir) ?? null);
+  }
+
+  about(details: Readonly<Record<string, unknown>>): void {
+    this.#about = details;
+    this.say();
   }
 
   /** Takes what is ordered now; what cannot be read changes nothing. */
@@ -77,7 +97,7 @@ class Followed {
   }
 
   /** Takes the limits that the plan's file has now, and tells what else in it is another by now. */
-  async hungUp(plan: Plan): Promise<void> {
+  async hungUp(plan: Plan, maxConcurrency: number | undefined): Promise<void> {
     this.reread();
     try {
       const checked = await checkPlan(plan.file, this.#io.env);
@@ -91,7 +111,7 @@ class Followed {
         const names = others.join(', ');
         this.#io.tell(`ferry: SIGHUP: ${names} changed too, and is not taken; stop and run again to take it`);
       }
-      this.limits.setPlan(checked.plan.limits);
+      this.limits.setPlan(underCeiling(checked.plan.limits, maxConcurrency));
       this.#io.tell('ferry: SIGHUP: the limits of the plan are read again');
       this.#io.log.info({ limits: limitsDocument(this.limits.now) }, 'the limits of the plan are read again');
     } catch (error) {
@@ -103,7 +123,14 @@ class Followed {
   say(): void {
     const { now, stores } = this.limits;
     const ordered = JSON.parse(this.#ordered) as OrderedLimits | null;
-    const told = { command: this.#command, since: this.#since, limits: limitsDocument(now), stores, ordered };
+    const told = {
+      ...this.#about,
+      command: this.#command,
+      since: this.#since,
+      limits: limitsDocument(now),
+      stores,
+      ordered,
+    };
     const text = JSON.stringify(told);
     if (text === this.#said) return;
     this.#said = text;

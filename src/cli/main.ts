@@ -1,29 +1,14 @@
 import { CommanderError } from 'commander';
-import { errorDocument, type Fault, FerryError } from '../base/errors.ts';
+import { errorDocument, FerryError } from '../base/errors.ts';
+import { safeText } from '../base/safe-text.ts';
+import { withoutSecrets } from '../base/secrets.ts';
+import { asLedgerFault } from '../ledger/faults.ts';
 import { writeDocument } from './document.ts';
+import { codeOfFault, codeOfVerdict } from './exit-codes.ts';
 import { PlanRejected } from './failure.ts';
 import type { Verdict } from './io.ts';
 import { findingLine, problemLine } from './plan-file.ts';
 import { makeProgram } from './program.ts';
-
-/** The contract's exit codes for errors … */
-const FAULT_CODES: Readonly<Record<Fault, number>> = {
-  usage: 2,
-  refused: 3,
-  integrity: 5,
-  unreachable: 75,
-  interrupted: 130,
-};
-
-/** … and for commands that came to their end. */
-const VERDICT_CODES: Readonly<Record<Verdict, number>> = {
-  done: 0,
-  invalid: 2,
-  refused: 3,
-  unresolved: 4,
-  integrity: 5,
-  unreachable: 75,
-};
 
 /** Runs the command line and gives back the exit code: the one place where errors become one. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -34,7 +19,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       verdict = ended;
     });
     await program.parseAsync(argv);
-    return VERDICT_CODES[verdict];
+    return codeOfVerdict(verdict);
   } catch (error) {
     return explain(error, argv.includes('--json'));
   }
@@ -45,27 +30,28 @@ function unlessGone(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }
 
-function explain(error: unknown, json: boolean): number {
+function explain(thrown: unknown, json: boolean): number {
+  const error = asLedgerFault(thrown);
   // commander has already printed its own message.
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    if (json) writeDocument({ error: { fault: 'usage', why: error.message }, code: FAULT_CODES.usage });
-    return FAULT_CODES.usage;
+    if (json) writeDocument({ error: { fault: 'usage', why: error.message }, code: codeOfFault('usage') });
+    return codeOfFault('usage');
   }
   if (error instanceof PlanRejected) return rejected(error, json);
   if (error instanceof FerryError) {
-    if (json) writeDocument({ error: errorDocument(error), code: FAULT_CODES[error.fault] });
+    if (json) writeDocument({ error: errorDocument(error), code: codeOfFault(error.fault) });
     tell(`ferry: ${error.message}\n  ${error.hint}`);
-    return FAULT_CODES[error.fault];
+    return codeOfFault(error.fault);
   }
   tell(`ferry: a fault of ferry's own; please report it:\n${error instanceof Error ? error.stack : String(error)}`);
-  if (json) writeDocument({ error: { fault: 'bug', why: String(error) }, code: 1 });
+  if (json) writeDocument({ error: { fault: 'bug', why: withoutSecrets(String(error)) }, code: 1 });
   return 1;
 }
 
 function rejected(error: PlanRejected, json: boolean): number {
-  const code = error.problems.length > 0 ? FAULT_CODES.usage : FAULT_CODES.refused;
-  const why = error.problems.length > 0 ? 'the plan does not validate' : 'residency refuses the plan';
+  const code = error.problems.length > 0 ? codeOfFault('usage') : codeOfFault('refused');
+  const why = error.problems.length > 0 ? `the ${error.kind} does not validate` : 'residency refuses the plan';
   if (json) writeDocument({ valid: false, errors: error.problems, findings: error.findings, error: { why }, code });
   for (const problem of error.problems) tell(problemLine(problem));
   for (const finding of error.findings) tell(findingLine(finding));
@@ -74,5 +60,5 @@ function rejected(error: PlanRejected, json: boolean): number {
 }
 
 function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${safeText(withoutSecrets(text))}\n`);
 }

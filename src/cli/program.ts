@@ -1,5 +1,7 @@
 import { Command, Help, Option } from 'commander';
 import { type Egress, guardEgress } from '../base/egress.ts';
+import { safeText } from '../base/safe-text.ts';
+import { keepSecretsOf } from '../base/secrets.ts';
 import { asFault } from '../engine/local.ts';
 import { collect, withGlobals } from './command-line.ts';
 import { type ApproveOptions, approve } from './commands/approve.ts';
@@ -10,23 +12,31 @@ import { init } from './commands/init.ts';
 import { type KeygenOptions, keygen } from './commands/keygen.ts';
 import { type PlanOptions, planCommand } from './commands/plan.ts';
 import { type PurgeOptions, purgeCommand } from './commands/purge.ts';
-import type { RehearseOptions } from './commands/rehearse.ts';
+import { type RecoverOptions, recoverCommand } from './commands/recover.ts';
+import type { ReportOptions } from './commands/report.ts';
 import { type RestoreOptions, restoreCommand } from './commands/restore.ts';
 import { type RunOptions, run } from './commands/run.ts';
 import { type ScanOptions, scanCommand } from './commands/scan.ts';
-import { status } from './commands/status.ts';
+import { type StatusOptions, status } from './commands/status.ts';
 import { validate } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { writeDocument } from './document.ts';
 import { addEvidence } from './evidence-commands.ts';
 import { PlanRejected } from './failure.ts';
+import { addHabits } from './habit-commands.ts';
 import type { GlobalOptions, Io, Verdict } from './io.ts';
 import { addLimits } from './limits-commands.ts';
 import { makeLog } from './log.ts';
 import { placed } from './plan-file.ts';
 import { addPolicy } from './policy-commands.ts';
+import { PROGRESS_MODES } from './progress/types.ts';
+import { examplesText } from './reference/examples.ts';
+import { addRehearse } from './rehearse-command.ts';
+import { withSettings } from './settings/settings.ts';
 import { listenForSignals } from './signals.ts';
+import { withTemporal } from './temporal-options.ts';
 import { version } from './version.ts';
+import { addWorkers } from './worker-commands.ts';
 
 const SEALED = ['--sealed <file>', 'the sealed plan that the plan and its sources must still agree with'] as const;
 const APPROVAL = ['--approval <file>', 'an approval of the sealed plan (repeatable)'] as const;
@@ -49,11 +59,11 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
     action: (argument: string, options: T, io: Io) => Promise<Verdict>,
   ): void => {
     command.action(async (argument: string) => {
-      const options = command.opts<T>();
       const signals = listenForSignals();
       // Before there is a plan no command has anything to connect to.
       const egress = guardEgress();
       try {
+        const options = withSettings<T>(command, argument, process.env);
         ended(await action(argument, options, makeIo(options, signals, egress)));
       } catch (error) {
         throw error instanceof PlanRejected ? error : await placed(asFault(error, signals.stop), argument, process.env);
@@ -74,28 +84,40 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
   act<PlanOptions>(
     add('plan', 'dry run: inventory, coverage, conflicts, bytes, time; changes nothing')
       .argument('<plan>')
-      .option('--out <file>', 'write the sealed plan there, for approvals'),
+      .option('--out <file>', 'write the sealed plan there, for approvals')
+      .option('--markdown', 'as Markdown, for a pull request'),
     planCommand,
   );
   act<RunOptions>(
-    add('run', 'take every object to `finish`; run again after any stop to go on')
-      .argument('<plan>')
+    withTemporal(add('run', 'take every object to `finish`; run again after any stop to go on').argument('<plan>'))
+      .addOption(
+        new Option('--engine <name>', 'who does the work: this process, or workers that Temporal asks')
+          .choices(['local', 'temporal'])
+          .default('local'),
+      )
+      .option(
+        '--shards-at-once <n>',
+        'shards that workers work on at once, each with its part of the limits (default: 4)',
+      )
       .addOption(
         new Option('--until <state>', 'stop before the plan does').choices(['copied', 'verified', 'tombstoned']),
       )
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--no-list', 'list no source again whose listing is complete; what was written since is not found then')
-      .addOption(
-        new Option('--progress <mode>', 'how to show progress')
-          .choices(['auto', 'tty', 'json', 'none'])
-          .default('auto'),
-      )
+      .addOption(new Option('--progress <mode>', 'how to show progress').choices([...PROGRESS_MODES]).default('auto'))
       .option(...SEALED)
       .option(...APPROVAL, collect),
     run,
   );
-  act(add('status', 'counts per partition and state; works while a run is on').argument('<plan>'), status);
+  act<StatusOptions>(
+    withTemporal(add('status', 'counts per partition and state; works while a run is on').argument('<plan>')).option(
+      '--watch',
+      'show the run that is on until it ends, and end as it did; q leaves it',
+    ),
+    status,
+  );
   addLimits(program, act);
+  addWorkers(program, act);
   act(add('verify', 'read every migrated object at its centre again').argument('<plan>'), verifyCommand);
   act<AuditOptions>(
     add('audit', 'look at a random sample of what was migrated, and say what that proves; changes nothing')
@@ -117,6 +139,14 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--partition <name>', 'only this partition (repeatable)', collect)
       .option('--key <key>', 'only this object (repeatable)', collect),
     restoreCommand,
+  );
+  act<RecoverOptions>(
+    add('recover', 'rebuild the ledger of a lost state directory from what the stores hold; changes no store')
+      .argument('<plan>')
+      .option('--evidence <dir>', 'the newest bundle of the lost ledger')
+      .option('--key <file>', 'the public key of whoever signed the bundle')
+      .option('--ledger <uuid>', 'which ledger was lost, where tombstones of several are found'),
+    recoverCommand,
   );
   act<PurgeOptions>(
     add('purge', 'remove for good what tombstones past their hold still hide; asks, or takes --yes')
@@ -158,17 +188,31 @@ export function makeProgram(ended: (verdict: Verdict) => void): Command {
       .option('--out <file>', 'where to (default: SEALED.NAME.approval)'),
     approve,
   );
+  act<ReportOptions>(
+    add('report', 'where the plan stands as one page for people, with charts; works while a run is on')
+      .argument('<plan>')
+      .requiredOption('--out <file>', 'where to; another report there is replaced')
+      .addOption(
+        new Option('--keys <how>', 'of objects that need a person').choices(['plain', 'none']).default('plain'),
+      ),
+    // The library that draws is loaded by this command alone.
+    async (file, options, io) => await (await import('./commands/report.ts')).reportCommand(file, options, io),
+  );
   addEvidence(program, act);
   addPolicy(program, act);
-  act<RehearseOptions>(
-    add('rehearse', 'the whole plan on throw-away stores with synthetic users, killed at random')
-      .argument('<plan>')
-      .option('--users <n>', 'how many synthetic users', '200')
-      .option('--kills <n>', 'how often to kill the run', '5')
-      .option('--seed <n>', 'seed of all that is random'),
-    async (file, options, io) => await (await import('./commands/rehearse.ts')).rehearseCommand(file, options, io),
-  );
+  addRehearse(program, act);
+  addHabits(program, act);
+  addExamples(program, []);
   return program;
+}
+
+/** Each command's help ends with examples. */
+function addExamples(command: Command, path: readonly string[]): void {
+  for (const one of command.commands) {
+    const its = [...path, one.name()];
+    one.addHelpText('after', examplesText(its.join(' ')));
+    addExamples(one, its);
+  }
 }
 
 /** `policy` has commands of its own, and says so. */
@@ -182,6 +226,7 @@ function makeIo(
   egress: Egress,
 ): Io {
   const json = options.json === true;
+  keepSecretsOf(process.env);
   return {
     env: process.env,
     egress,
@@ -190,14 +235,18 @@ function makeIo(
     abort: signals.abort,
     json,
     color: options.color !== false && process.env['NO_COLOR'] === undefined,
+    get screen() {
+      const { isTTY, columns, rows } = process.stdout;
+      return isTTY ? { columns: columns || 80, rows: rows || 24 } : undefined;
+    },
     document: (value) => {
       if (json) writeDocument(value);
     },
     print: (text) => {
-      if (!json) process.stdout.write(`${text}\n`);
+      if (!json) process.stdout.write(`${safeText(text)}\n`);
     },
     tell: (text) => {
-      process.stderr.write(`${text}\n`);
+      process.stderr.write(`${safeText(text)}\n`);
     },
   };
 }

@@ -4,10 +4,11 @@ import type { Egress } from '../base/egress.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { LiveLimits } from '../engine/limits.ts';
 import { closeStores, keepStateOutside, openStores } from '../engine/stores.ts';
+import { refuseAway, refuseChanged } from '../ledger/away.ts';
 import type { Routing } from '../ledger/binding.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { takeLock } from '../ledger/lock.ts';
-import { stateDirOf } from '../ledger/state-dir.ts';
+import { requireNoRecovery } from '../ledger/recovery-dir.ts';
 import type { StepContext } from '../migration/context.ts';
 import { PARTS_IN_MEMORY } from '../migration/part-plan.ts';
 import type { Plan } from '../plan/types.ts';
@@ -17,8 +18,11 @@ import { type Call, recorded, recordedBeside } from './access.ts';
 import { gatherEvidence, gatherLeft } from './evidence-log.ts';
 import { PlanRejected } from './failure.ts';
 import type { GlobalOptions, Io } from './io.ts';
-import { followLimits } from './live-limits.ts';
+import { type Following, followLimits } from './live-limits.ts';
+import { requirePartitions } from './partitions.ts';
 import { checkPlan, isRefused, type PlacedFinding } from './plan-file.ts';
+import { underCeiling } from './settings/ceiling.ts';
+import { stateDirUnder } from './settings/state.ts';
 
 /** A valid plan inside its residency zone, and where its state is. */
 export interface Opened {
@@ -27,6 +31,8 @@ export interface Opened {
   readonly stateDir: string;
   /** The partitions that were asked for; all, where none were. */
   readonly partitions?: readonly string[] | undefined;
+  /** What the configuration lowers the plan's concurrency to, in `plan.limits` already. */
+  readonly maxConcurrency?: number | undefined;
 }
 
 /** @throws PlanRejected for a plan that does not validate or that residency refuses. */
@@ -35,10 +41,13 @@ export async function openPlan(file: string, options: GlobalOptions, io: Io): Pr
   if (checked.plan === undefined || isRefused(checked.findings)) {
     throw new PlanRejected(checked.problems, checked.findings);
   }
-  const stateDir = stateDirOf(checked.plan.file, checked.plan.name, options.state);
+  requirePartitions(checked.plan, options.partition);
+  const stateDir = stateDirUnder(checked.plan, options);
   keepStateOutside(checked.plan, stateDir);
   allowStores(checked.plan, io.egress);
-  return { plan: checked.plan, findings: checked.findings, stateDir, partitions: options.partition };
+  const { maxConcurrency } = options.settings ?? {};
+  const plan = { ...checked.plan, limits: underCeiling(checked.plan.limits, maxConcurrency) };
+  return { plan, findings: checked.findings, stateDir, partitions: options.partition, maxConcurrency };
 }
 
 /** What the access record tells of a command. */
@@ -46,8 +55,12 @@ export function callOf(command: string, { plan, partitions }: Opened): Call {
   return { command, plan, partitions };
 }
 
+/** Commands that only read, and whose answer would be wrong while workers have objects that the ledger knows as they were before. */
+const RESTS_ON_LEDGER = new Set(['audit', 'scan', 'verify']);
+
 /** As `recorded`, for a command that only reads: its rows are written beside whoever holds the lock. */
 export async function withRecord<T>(command: string, opened: Opened, io: Io, work: () => Promise<T>): Promise<T> {
+  if (RESTS_ON_LEDGER.has(command)) refuseAway(opened.stateDir, command);
   return await recordedBeside(opened.stateDir, callOf(command, opened), io, work);
 }
 
@@ -62,6 +75,9 @@ export function retryPolicy(io: Io): RetryPolicy {
   return { clock: systemClock, signal: io.abort };
 }
 
+/** Who drives objects: this process, or workers that Temporal asks. */
+export type Engine = 'local' | 'temporal';
+
 /** What a command that changes stores works with. */
 export interface Session {
   readonly plan: Plan;
@@ -71,6 +87,8 @@ export interface Session {
   readonly runId: number;
   /** The limits that hold, followed as they change. */
   readonly limits: LiveLimits;
+  /** Says more of the command to who looks on. */
+  readonly about: Following['about'];
 }
 
 /**
@@ -82,14 +100,20 @@ export async function withSession<T>(
   opened: Opened,
   io: Io,
   work: (session: Session) => Promise<T>,
+  engine: Engine = 'local',
 ): Promise<T> {
   const lock = takeLock(opened.stateDir, command);
   try {
+    requireNoRecovery(opened.stateDir);
+    if (engine === 'local') refuseAway(opened.stateDir, command);
+    else refuseChanged(opened.stateDir, opened.plan.digest);
     const ledger = Ledger.open(opened.stateDir);
     try {
       gatherLeft(opened, ledger);
       try {
-        return await recorded(ledger, callOf(command, opened), io, () => withStores(command, opened, io, ledger, work));
+        return await recorded(ledger, callOf(command, opened), io, () =>
+          withStores(command, opened, io, ledger, work, engine),
+        );
       } finally {
         if (ledger.isBound) gatherEvidence(opened, ledger);
       }
@@ -103,18 +127,20 @@ export async function withSession<T>(
 
 async function withStores<T>(
   command: string,
-  { plan, stateDir }: Opened,
+  { plan, stateDir, maxConcurrency }: Opened,
   io: Io,
   ledger: Ledger,
   work: (session: Session) => Promise<T>,
+  engine: Engine,
 ): Promise<T> {
-  using following = followLimits(command, { plan, stateDir }, io);
-  const { limits } = following;
+  using following = followLimits(command, { plan, stateDir, maxConcurrency }, io);
+  const { limits, about } = following;
   const stores = await openStores(plan, {
     env: io.env,
     retry: retryPolicy(io),
     missingCentre: (name) => (holdsCopies(plan, ledger, name) ? 'refuse' : 'make'),
-    sweep: true,
+    // Workers elsewhere may be writing: what they have begun is not what dead writers left.
+    sweep: engine === 'local',
     limits,
     made: (made) => ledger.bind(routingOf(plan, made)),
     tried: (store) => recordObserved(ledger, store),
@@ -124,7 +150,7 @@ async function withStores<T>(
     const context = contextOf(plan, ledger, stores, io);
     const runId = ledger.runs.begin(command);
     io.log.info({ command, plan: plan.name, digest: plan.digest }, 'started');
-    return await work({ plan, ledger, stores, context, runId, limits });
+    return await work({ plan, ledger, stores, context, runId, limits, about });
   } finally {
     await closeStores(stores);
   }

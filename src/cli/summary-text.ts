@@ -13,7 +13,7 @@ export function verdictOf(summary: Summary): Verdict {
   return UNRESOLVED.some((state) => summary.totals.states[state] > 0) ? 'unresolved' : 'done';
 }
 
-/** A summary for people. */
+/** A summary for people, whole: for pipes and files. */
 export function renderSummary(
   summary: Summary,
   transferred: { readonly objects: number; readonly bytes: number },

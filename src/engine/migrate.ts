@@ -42,6 +42,8 @@ export interface MigrateWork {
   readonly limits?: LiveLimits | undefined;
   /** How long after the last tombstone programs are given to end what they had begun, in milliseconds; a second where left out. */
   readonly lateMs?: number;
+  /** Who takes the objects of these states to `until`, where that is not this process; left out, it is. */
+  readonly drives?: ((context: StepContext, states: readonly State[]) => Promise<Moved>) | undefined;
 }
 
 /**
@@ -154,6 +156,7 @@ function refuseUnassigned(work: MigrateWork): void {
 async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Moved> {
   const { ledger, partitions, retry, listener, stop, until, limits } = work;
   const context = await withKeyGuard(work.context, ledger);
+  if (work.drives !== undefined) return await work.drives(context, states);
   return await drive({
     ledger,
     states,
@@ -169,7 +172,7 @@ async function driveAll(work: MigrateWork, states: readonly State[]): Promise<Mo
 }
 
 /** States in which an object is done, but for what was begun and cut off. */
-function doneAt(until: Finish): readonly State[] {
+export function doneAt(until: Finish): readonly State[] {
   if (until === 'copied') return ['copied', 'verified'];
   return until === 'verified' ? ['verified'] : [];
 }

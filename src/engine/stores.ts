@@ -20,6 +20,8 @@ export interface StoresOptions {
   readonly sweep: boolean;
   /** The limits that hold, where more than the plan decides on them. */
   readonly limits?: LiveLimits | undefined;
+  /** Puts something right around each store, closer than limits and retries. */
+  readonly wrap?: ((store: Store) => Store) | undefined;
   /** Called before any store is touched. */
   readonly made?: (stores: ReadonlyMap<string, Store>) => void;
   /** Told of each store when it was opened, also when it was refused. */
@@ -44,13 +46,16 @@ export async function openStores(plan: Plan, options: StoresOptions): Promise<Ma
 /** All stores of a plan, limited and retrying, not open yet. @throws FerryError `usage` where credentials are not to be found. */
 export async function makeStores(
   plan: Plan,
-  { env, retry, limits = new LiveLimits(plan.limits) }: Pick<StoresOptions, 'env' | 'retry' | 'limits'>,
+  { env, retry, wrap, limits = new LiveLimits(plan.limits) }: Pick<StoresOptions, 'env' | 'retry' | 'wrap' | 'limits'>,
 ): Promise<Map<string, Store>> {
   const stores = new Map<string, Store>();
   const legacy = new Set(sources(plan));
   try {
     for (const spec of Object.values(plan.stores)) {
-      const bare = limited(await makeStore(spec, env), limits.forStore(spec, legacy.has(spec.name)));
+      // The control store is no place that user data moves to or from: who needs it opens it.
+      if (spec.name === plan.control) continue;
+      const made = await makeStore(spec, env);
+      const bare = limited(wrap?.(made) ?? made, limits.forStore(spec, legacy.has(spec.name)));
       stores.set(spec.name, retrying(bare, retry));
     }
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { holdEnd, type ObjectRow } from '../ledger/rows.ts';
 import type { StepContext } from '../migration/context.ts';
 import { dropOld, leaves } from '../migration/keeping.ts';
-import { restore } from '../migration/restore.ts';
+import { isRestorable, restore } from '../migration/restore.ts';
 import type { UnresolvedObject } from '../migration/summary.ts';
 import { settle } from '../migration/tombstone.ts';
 import type { Listener } from './events.ts';
@@ -39,11 +39,12 @@ export async function undoTombstones(work: UndoWork): Promise<Undone> {
   const dropping: Step = { name: 'drop', take: (row) => dropOld(context, row) };
   const moved = await drive({
     ledger,
-    states: ['verified', 'tombstoned'],
-    wanted: (row) => work.chosen(row) && (row.state === 'verified' || withinHold(context, row, left)),
+    states: ['verified', 'tombstoned', 'failed'],
+    wanted: (row) =>
+      work.chosen(row) && (row.state === 'verified' || (isRestorable(row) && withinHold(context, row, left))),
     next: (row) => {
       if (leaves(row)) return dropping;
-      if (row.state === 'tombstoned') return restoring;
+      if (isRestorable(row)) return restoring;
       return row.state === 'verified' && row.intent !== undefined ? settling : undefined;
     },
     concurrency: context.plan.limits.concurrency,
@@ -63,8 +64,8 @@ function withinHold(context: StepContext, row: ObjectRow, left: UnresolvedObject
     left.push({ key: row.key, partition: row.partition, state: row.state, reason: 'its purge was begun' });
     return false;
   }
-  // One that was begun within its hold is brought to its end.
-  if (row.intent?.step === 'restore' || context.clock.now() < until) return true;
+  // One that was begun within its hold is brought to its end. Without a proven copy no purge takes what the source keeps, ever.
+  if (row.state === 'failed' || row.intent?.step === 'restore' || context.clock.now() < until) return true;
   const { key, partition, state } = row;
   left.push({ key, partition, state, reason: `its hold ended at ${new Date(until).toISOString()}` });
   return false;

@@ -161,6 +161,14 @@ const tallyLeaf = z.strictObject({
   planned: count,
 });
 
+/** The ledger was lost and rebuilt: this log begins anew, and tombstones that are older than it are of the log before. */
+const recoveryLeaf = z.strictObject({
+  type: z.literal('recovery'),
+  at: time,
+  /** The head of the log before, where there was one to go by. */
+  earlier: z.strictObject({ at: z.string(), root: hex, size: count }).optional(),
+});
+
 const leafSchema = z.discriminatedUnion('type', [
   objectLeaf,
   planLeaf,
@@ -175,6 +183,7 @@ const leafSchema = z.discriminatedUnion('type', [
   auditLeaf,
   droppedLeaf,
   tallyLeaf,
+  recoveryLeaf,
 ]);
 
 /** A leaf of anything but an object. */

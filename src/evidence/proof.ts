@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { canonicalJson, type Json } from '../base/canonical.ts';
 import type { Ed25519PublicKey } from '../base/ed25519.ts';
+import { legible } from '../base/legible.ts';
 import { includes, leafHash } from '../base/merkle.ts';
 import { type Head, readHead } from './head.ts';
 import { readLeaf } from './leaf.ts';
@@ -62,12 +63,26 @@ export function readProof(
     throw new Error('it is no JSON');
   }
   const read = proofSchema.safeParse(value);
-  if (!read.success) throw new Error(`it is no proof of this version: ${read.error.issues[0]?.message ?? ''}`);
-  if (`${canonicalJson(value as Json)}\n` !== text) throw new Error('it is not written as ferry writes it');
+  if (!read.success) throw new Error(`it is no proof of this version: ${whereOf(read.error)}`);
+  if (!isCanonical(value as Json, text)) throw new Error('it is not written as ferry writes it');
   const { head: envelope, objects, subject } = read.data;
   const head = readHead(envelope, [key]);
   const root = Buffer.from(head.root, 'hex');
   return { head, subject, objects: objects.map((object) => checkObject(object, head, root)) };
+}
+
+function whereOf({ issues }: z.ZodError): string {
+  const path = issues[0]?.path.join('.') ?? '';
+  return path === '' ? 'it has other members' : `${legible(path)} is not there, or not what it has to be`;
+}
+
+/** Half of a surrogate pair is never written. */
+function isCanonical(value: Json, text: string): boolean {
+  try {
+    return `${canonicalJson(value)}\n` === text;
+  } catch {
+    return false;
+  }
 }
 
 function checkObject(object: Proof['objects'][number], head: Head, root: Buffer): ProvenObject {

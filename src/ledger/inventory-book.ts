@@ -103,6 +103,13 @@ export class InventoryBook {
     });
   }
 
+  /** Adds objects that no listing shows any more. */
+  add(source: string, listed: readonly Listed[]): void {
+    this.#writer.now(() => {
+      for (const entry of listed) this.#add(source, entry);
+    });
+  }
+
   /** The last page was written: the listing is whole. */
   finish(source: string): void {
     this.#writer.now(() => {

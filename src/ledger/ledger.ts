@@ -10,22 +10,27 @@ import { HistoryBook } from './history-book.ts';
 import { InventoryBook } from './inventory-book.ts';
 import type { State } from './lifecycle.ts';
 import { LogBook } from './log-book.ts';
+import { Overview } from './overview.ts';
 import { ProbeBook } from './probe-book.ts';
 import { Queries } from './queries.ts';
 import { ReachBook } from './reach-book.ts';
 import type { ObjectChange, ObjectRow } from './rows.ts';
 import { RunBook } from './run-book.ts';
-import { migrate } from './schema.ts';
+import { migrate, requireOwn } from './schema.ts';
 import { SealBook } from './seal-book.ts';
+import { SegmentBook } from './segment-book.ts';
 import { SettledBook } from './settled-book.ts';
 import { makeStateDir } from './state-dir.ts';
 import { Transition } from './transition.ts';
 import { UploadBook } from './upload-book.ts';
+import { requireSome, requireWhole } from './whole.ts';
 import { type CommitHooks, Writer } from './writer.ts';
 
 export interface LedgerOptions {
   readonly clock?: Clock;
   readonly hooks?: CommitHooks;
+  /** Called when an intent is on this disk; it counts as written when that has resolved: for a ledger whose disk is not the last word. */
+  readonly saved?: () => Promise<void>;
 }
 
 /**
@@ -39,9 +44,12 @@ export class Ledger {
   readonly stateDir: string;
   readonly inventory: InventoryBook;
   readonly queries: Queries;
+  /** Counts over all objects, for reports. */
+  readonly overview: Overview;
   readonly probes: ProbeBook;
   readonly runs: RunBook;
   readonly seals: SealBook;
+  readonly segments: SegmentBook;
   readonly settled: SettledBook;
   readonly reach: ReachBook;
   /** Who used this ledger. */
@@ -54,18 +62,22 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #writer: Writer;
   readonly #transition: Transition;
+  readonly #saved: (() => Promise<void>) | undefined;
 
   private constructor(db: Database, stateDir: string, options: LedgerOptions) {
     this.stateDir = stateDir;
     this.#db = db;
     this.#clock = options.clock ?? systemClock;
+    this.#saved = options.saved;
     this.#writer = new Writer(db, options.hooks ?? {});
     this.queries = new Queries(db);
+    this.overview = new Overview(db);
     this.probes = new ProbeBook(db, this.#writer, this.#clock);
     this.#transition = new Transition(db, this.#clock);
     this.inventory = new InventoryBook(db, this.#writer, this.#transition, this.#clock);
     this.runs = new RunBook(db, this.#writer, this.#clock);
     this.seals = new SealBook(db, this.#writer, this.#clock);
+    this.segments = new SegmentBook(db, this.#writer);
     this.settled = new SettledBook(db, this.#writer);
     this.reach = new ReachBook(db, this.#writer, this.#clock);
     this.access = new AccessBook(db, this.#writer, this.#clock);
@@ -79,8 +91,12 @@ export class Ledger {
     makeStateDir(stateDir);
     const file = join(stateDir, 'ledger.db');
     if (!isBorn(file)) bornAt(file);
+    requireSome(file);
     const db = connect(file, false);
     try {
+      // Before anything is written: another program's database would be turned to WAL.
+      requireOwn(db, file);
+      requireWhole(db, file);
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       migrate(db, file);
       return new Ledger(db, stateDir, options);
@@ -94,12 +110,15 @@ export class Ledger {
   static read(stateDir: string): Ledger | undefined {
     const file = join(stateDir, 'ledger.db');
     if (!isBorn(file)) return undefined;
+    requireSome(file);
     const db = connect(file, true);
     try {
+      requireOwn(db, file);
       if (Number(db.prepare('PRAGMA user_version').get()?.['user_version']) === 0) {
         db.close();
         return undefined;
       }
+      requireWhole(db, file);
       migrate(db, file);
       return new Ledger(db, stateDir, {});
     } catch (error) {
@@ -127,6 +146,11 @@ export class Ledger {
     this.#writer.now(() => bindPlan(this.#db, routing, randomUUID(), this.#clock.now()));
   }
 
+  /** Takes over the name of a ledger that was lost, whose tombstones this one is to know. */
+  adopt(uuid: string): void {
+    this.#writer.now(() => this.#db.prepare('UPDATE ledger SET uuid = ?').run(uuid));
+  }
+
   /**
    * Moves one object to another state, with all that is known of it. Resolves when it is on disk.
    *
@@ -138,7 +162,8 @@ export class Ledger {
 
   /** Writes facts about an object that stays in its state: an intent before its effect. */
   note(row: ObjectRow, change: ObjectChange): Promise<void> {
-    return this.#writer.write(() => this.#transition.apply(row, row.state, change));
+    const written = this.#writer.write(() => this.#transition.apply(row, row.state, change));
+    return this.#saved === undefined ? written : written.then(this.#saved);
   }
 
   close(): void {

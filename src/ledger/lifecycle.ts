@@ -37,7 +37,7 @@ const MOVES: Readonly<Record<State, readonly State[]>> = {
   gone: ['copied', ...needsPerson],
   held: ['copied', 'purged', ...needsPerson],
   unverifiable: ['copied', ...needsPerson],
-  failed: ['copied', ...needsPerson],
+  failed: ['copied', 'restored', ...needsPerson],
 };
 
 export function mayMove(from: State, to: State): boolean {

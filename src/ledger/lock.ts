@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { FerryError } from '../base/errors.ts';
+import { FerryError, messageOf } from '../base/errors.ts';
+import { sqliteCode } from './faults.ts';
 import { makePrivateFile, makeStateDir } from './state-dir.ts';
 
 const SQLITE_BUSY = 5;
@@ -32,8 +33,8 @@ export function takeLock(stateDir: string, command: string): Lock {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
-    if (isBusy(error)) throw heldBy(stateDir);
-    throw error;
+    if (sqliteCode(error) === SQLITE_BUSY) throw heldBy(stateDir);
+    throw unusable(file, error);
   }
   const holder: Holder = { pid: process.pid, host: hostname(), command, since: new Date().toISOString() };
   const told = join(stateDir, 'lock.json');
@@ -47,8 +48,16 @@ export function takeLock(stateDir: string, command: string): Lock {
   };
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
+/** It holds nothing of its own, so that it may simply be removed. */
+function unusable(file: string, error: unknown): FerryError {
+  return new FerryError({
+    fault: 'integrity',
+    op: 'take the lock',
+    subject: file,
+    why: messageOf(error),
+    hint: 'it is no lock file of ferry; where no ferry runs on this state directory, remove it',
+    cause: error,
+  });
 }
 
 function heldBy(stateDir: string): FerryError {

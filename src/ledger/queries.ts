@@ -11,6 +11,14 @@ export interface Tally {
   readonly states: Record<State, number>;
 }
 
+/** What of a partition is in one state. */
+export interface Standing {
+  readonly partition: string;
+  readonly state: State;
+  readonly objects: number;
+  readonly bytes: number;
+}
+
 const ROW =
   'SELECT object.*, partition.name AS partition_name FROM object JOIN partition ON partition.id = object.partition';
 
@@ -155,6 +163,21 @@ export class Queries {
       tally.states[stateOf(row['state'])] += Number(row['objects']);
     }
     return [...byName.values()];
+  }
+
+  /** Objects and bytes of each partition in each state that any of its objects is in; in no order. */
+  standing(): Standing[] {
+    return this.#db
+      .prepare(
+        'SELECT partition.name, state, objects, bytes FROM tally JOIN partition ON partition.id = tally.partition WHERE objects > 0',
+      )
+      .all()
+      .map((row) => ({
+        partition: String(row['name']),
+        state: stateOf(row['state']),
+        objects: Number(row['objects']),
+        bytes: Number(row['bytes']),
+      }));
   }
 
   /** How many objects are in one of these states. */

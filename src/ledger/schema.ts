@@ -42,7 +42,13 @@ export function migrate(db: DatabaseSync, file: string): void {
   }
 }
 
-function checkOwner(db: DatabaseSync, file: string, newest: number): number {
+/** @throws FerryError as `migrate` does. Writes nothing. */
+export function requireOwn(db: DatabaseSync, file: string): void {
+  checkOwner(db, file, migrations().length);
+}
+
+/** The version of a ledger. @throws FerryError `usage` for another program's file, or one of a newer ferry. */
+export function checkOwner(db: DatabaseSync, file: string, newest: number): number {
   const version = pragma(db, 'user_version');
   const owner = pragma(db, 'application_id');
   const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE type = 'table'").get()?.['n'];

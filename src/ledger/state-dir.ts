@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { FerryError, messageOf } from '../base/errors.ts';
 
 /** `.ferry/NAME` beside the plan, unless the operator names another. */
@@ -16,11 +16,24 @@ export function makeStateDir(dir: string): void {
       fault: 'usage',
       op: 'make the state directory',
       subject: dir,
-      why: messageOf(error),
+      why: messageOf(reasonOf(dir, error)),
       hint: 'name a directory that you may write with --state',
       cause: error,
     });
   }
+}
+
+/** Node calls it absent (ENOENT) where a file system is mounted read-only: making the first folder that is missing tells the reason. */
+function reasonOf(dir: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) return error;
+  let missing = resolve(dir);
+  while (!existsSync(dirname(missing))) missing = dirname(missing);
+  try {
+    mkdirSync(missing, { mode: 0o700 });
+  } catch (reason) {
+    return reason;
+  }
+  return error;
 }
 
 /** Makes sure that a file is there and is its owner's alone: SQLite gives its side files the mode of the main one. */

@@ -39,6 +39,16 @@ export async function withKeyGuard(context: StepContext, ledger: Ledger): Promis
   return { ...context, keyGuard: async (row) => await guards.get(centreOf.get(row.partition) ?? '')?.why(row) };
 }
 
+/** A centre that hides keys under other keys, where the ledger has such keys for it; after `withKeyGuard`, which tries the centres. */
+export async function keysUnderKeys(context: StepContext, ledger: Ledger): Promise<string | undefined> {
+  const { plan, stores } = context;
+  for (const name of new Set(plan.partitions.map((partition) => partition.to))) {
+    if (stores.get(name)?.kind !== 's3' || ledger.probes.result(name, NEEDED['key-under-key']) !== false) continue;
+    if ((await hazardsTo(context, ledger, name, ['key-under-key'])).has('key-under-key')) return name;
+  }
+  return undefined;
+}
+
 /** The rules under which keys must not be written to a centre. */
 async function unableTo(context: StepContext, ledger: Ledger, store: Store): Promise<Set<HazardRule>> {
   const unable = new Set<HazardRule>();

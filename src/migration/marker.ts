@@ -98,13 +98,21 @@ export function isWholeMarker(bytes: Uint8Array, key: string): boolean {
   return wholeMarker(bytes, key) !== undefined;
 }
 
+/** What a tombstone says. */
+export type MarkerText = z.output<typeof Whole>;
+
 /** What such a tombstone says; `undefined` for any other bytes. */
-export function wholeMarker(bytes: Uint8Array, key: string): z.output<typeof Whole> | undefined {
+export function wholeMarker(bytes: Uint8Array, key: string): MarkerText | undefined {
   if (!looksLikeMarker(bytes)) return undefined;
   const text = new TextDecoder().decode(bytes);
   const read = Whole.safeParse(JSON.parse(text));
-  const isWhole = read.success && read.data.key === key && `${canonicalJson(read.data)}\n` === text;
-  return isWhole ? read.data : undefined;
+  if (!read.success || read.data.key !== key) return undefined;
+  try {
+    return `${canonicalJson(read.data)}\n` === text ? read.data : undefined;
+  } catch {
+    // It holds half of a surrogate pair, which ferry never writes.
+    return undefined;
+  }
 }
 
 /** Whether the object under the key is this very marker. */

@@ -14,7 +14,7 @@ import { returnCopy } from './return-copy.ts';
  * stop; the ledger holds the intent before.
  */
 export async function restore(context: StepContext, row: ObjectRow): Promise<Outcome> {
-  if (row.state !== 'tombstoned' || row.tombstone === undefined || row.intent?.step !== 'restore') {
+  if (!isRestorable(row) || row.tombstone === undefined || row.intent?.step !== 'restore') {
     throw new Error(`object ${row.id} is to be restored but is ${row.state} and its intent is not written`);
   }
   const { source, centre } = endsOf(context, row);
@@ -33,6 +33,12 @@ export async function restore(context: StepContext, row: ObjectRow): Promise<Out
     if (!(error instanceof StoreError && error.kind === 'precondition')) throw error;
     return await alreadyBack(source, row, signal);
   }
+}
+
+/** A tombstone whose copy could not be proven is undone like any other: all the more is what the source keeps needed. */
+export function isRestorable({ state, tombstone, intent }: ObjectRow): boolean {
+  if (state !== 'failed') return state === 'tombstoned';
+  return tombstone !== undefined && (intent === undefined || intent.step === 'restore');
 }
 
 /** @returns the object; `undefined` where a program that had the marker open has written it meanwhile, which is the object then. */

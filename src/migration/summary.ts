@@ -71,7 +71,7 @@ function listUnresolved(ledger: Ledger): UnresolvedObject[] {
 }
 
 /** The plan's digest over its first complete inventory; over the plan alone while there is none. */
-function digestNow(plan: Plan, ledger: Ledger | undefined): string {
+export function digestNow(plan: Plan, ledger: Ledger | undefined): string {
   const inventories: { source: string; digest: string }[] = [];
   for (const source of sources(plan)) {
     const digest = ledger?.inventory.state(source)?.digest;

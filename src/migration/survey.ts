@@ -11,6 +11,7 @@ import { historyIn, judgeHistory } from './history-standing.ts';
 import { Counter } from './inventory.ts';
 import { aliasesOf, ancestorsOf, type ByHazard, HAZARD_NAMES, type HazardRule, KeyHazards } from './key-hazards.ts';
 import { listRouted } from './listing.ts';
+import { countSize, noSizes, type SizeCounts } from './size-buckets.ts';
 import { judge, type Standing } from './standing.ts';
 import { countLosses, type LossCount, type LossQuestion } from './survey-losses.ts';
 
@@ -28,6 +29,8 @@ export interface PartitionSurvey {
   /** Markers of an earlier run, not counted as objects. */
   tombstones: number;
   readonly conflictSample: string[];
+  /** Objects by their size. */
+  readonly sizes: SizeCounts;
   /** Objects that would lose an attribute at the centre, by its name; whether the plan accepts it or not. */
   readonly losses: LossCount;
   /** Objects with retention or legal hold, which the plan leaves where they are (`objectLock: refuse`). */
@@ -78,6 +81,7 @@ export async function survey(work: SurveyWork, seen: (entries: number) => void =
       conflicts: 0,
       tombstones: 0,
       conflictSample: [],
+      sizes: noSizes(),
       losses: {},
       held: 0,
       history: { versions: 0, deleteMarkers: 0, bytes: 0 },
@@ -206,6 +210,7 @@ function count(
   }
   partition.objects += 1;
   partition.bytes += size;
+  countSize(partition.sizes, size);
   if (standing === 'there') partition.alreadyThere += 1;
   if (standing === 'absent') add(result.toMove, { objects: 1, bytes: toMove });
   if (standing !== 'conflict') return;

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
+import { isSecretName } from '../base/secrets.ts';
 import { closest } from './closest.ts';
 import { entriesOf, formatPath, type Path, valueAt } from './path.ts';
 import type { Places, Report } from './report.ts';
 import { choiceOf, type Members } from './schema/parts.ts';
-import { isSecretName } from './secrets.ts';
 import { kindOf, quote, show } from './show.ts';
 
 type Issue = z.core.$ZodIssue;

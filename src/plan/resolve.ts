@@ -42,6 +42,7 @@ export function resolvePlan(written: PlanDocument, file: string, folder: string)
     drift: { objects: document.drift?.objects ?? 0, bytes: parsed(parseSize(document.drift?.bytes ?? '0')) },
     saltFile: document.evidence?.saltFile === undefined ? undefined : resolve(folder, document.evidence.saltFile),
     stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, storeOf(name, store, folder)])),
+    ...(document.control === undefined ? {} : { control: document.control }),
     partitions: partitions.map(({ name, from, to, select, versions, encryption, accept: own = [], ...rest }) => ({
       name,
       from,

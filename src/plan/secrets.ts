@@ -1,16 +1,9 @@
+import { isSecretName } from '../base/secrets.ts';
 import { entriesOf, itemsOf, type Path } from './path.ts';
 import type { Report } from './report.ts';
 
-const SECRET =
-  /(accesskeyid|accesskey|secretkey|apikey|privatekey|passw(or)?d|passphrase|secret|token|accountkey|connectionstring)$/;
-
 /** Mappings whose members are named by the operator: there `token` may be the name of a store or of a capture. */
 const NAMED_BY_OPERATOR = new Set(['stores', 'where']);
-
-/** Whether a field of this name would hold a secret; `secretAccessKeyEnv` and its like hold the name of a variable instead. */
-export function isSecretName(name: string): boolean {
-  return SECRET.test(name.toLowerCase().replaceAll(/[-_]/g, ''));
-}
 
 /** Whether what stands at a path would be a secret itself. */
 export function isSecretField(path: Path): boolean {

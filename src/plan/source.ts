@@ -33,13 +33,16 @@ export interface Source {
   readonly report: Report;
 }
 
+/** What a file is, for its messages. An empty configuration says nothing, and an empty plan is a mistake. */
+export type Kind = 'plan' | 'configuration';
+
 /**
  * Reads YAML 1.2 (core schema) or JSON, refuses what a plan must not contain (several documents, unknown tags, duplicate fields,
  * expanding aliases) and expands variables. All problems are in the report.
  *
  * @see https://yaml.org/spec/1.2.2/#103-core-schema
  */
-export function readSource(text: string, file: string, env: Environment): Source {
+export function readSource(text: string, file: string, env: Environment, kind: Kind = 'plan'): Source {
   const places = new Places();
   const report = new Report(file, places);
   const broken = (message: string): Source => {
@@ -47,8 +50,10 @@ export function readSource(text: string, file: string, env: Environment): Source
     return { value: undefined, places, report };
   };
   if (Buffer.byteLength(text) > MAX_PLAN_BYTES) {
-    return broken(TOO_LARGE);
+    return broken(kind === 'plan' ? TOO_LARGE : `the ${kind} is larger than 4 MiB`);
   }
+  const tooDeep = `the ${kind} is nested too deeply to be read`;
+  if (isDeep(text)) return broken(tooDeep);
   const lines = new LineCounter();
   let document: Document.Parsed;
   try {
@@ -67,23 +72,42 @@ export function readSource(text: string, file: string, env: Environment): Source
       lineCounter: lines,
     });
   } catch (error) {
-    if (error instanceof RangeError) return broken('the plan is nested too deeply to be read');
+    if (error instanceof RangeError) return broken(tooDeep);
     throw error;
   }
   const syntax = [...document.errors, ...document.warnings];
   for (const error of syntax) {
     const { line, col } = lines.linePos(error.pos[0]);
-    report.addAt({ line, column: col }, '', syntaxMessage(error));
+    report.addAt({ line, column: col }, '', syntaxMessage(error, kind));
   }
   if (document.directives.yaml.explicit && document.directives.yaml.version !== '1.2') {
-    report.addAt({ line: 1, column: 1 }, '', 'a plan is YAML 1.2; remove the %YAML directive');
+    report.addAt({ line: 1, column: 1 }, '', `a ${kind} is YAML 1.2; remove the %YAML directive`);
   }
   if (report.problems.length > 0) return { value: undefined, places, report };
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
+    if (kind !== 'plan') return { value: {}, places, report };
     return broken('the plan is empty; expected a mapping that starts with "apiVersion: ferry/v1"');
   }
-  const reader = new Reader(lines, env, places, report);
+  const reader = new Reader(lines, env, places, report, kind);
   return { value: reader.read(document.contents, [], undefined, 0), places, report };
+}
+
+/** Brackets that may be open at once, wherever they stand: in a text or a comment there are fewer too. */
+const MAX_OPEN = 1_000;
+
+/** Lists and mappings that begin on one line. */
+const ON_ONE_LINE = new RegExp(`(?:[-?:][ \\t]+(?:[^\\s:]{1,40}(?=:[ \\t]))?){${MAX_DEPTH + 1}}`);
+
+/** What is far deeper than any plan takes a parser of YAML half a minute and gigabytes, before it gives up. */
+function isDeep(text: string): boolean {
+  let open = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const c = text[i];
+    if (c === '[' || c === '{') open += 1;
+    else if ((c === ']' || c === '}') && open > 0) open -= 1;
+    if (open > MAX_OPEN) return true;
+  }
+  return ON_ONE_LINE.test(text);
 }
 
 class Reader {
@@ -91,22 +115,25 @@ class Reader {
   readonly #env: Environment;
   readonly #places: Places;
   readonly #report: Report;
+  readonly #kind: Kind;
   readonly #anchors = new Map<string, ParsedNode>();
   #aliased = 0;
   #inAlias = 0;
 
-  constructor(lines: LineCounter, env: Environment, places: Places, report: Report) {
+  constructor(lines: LineCounter, env: Environment, places: Places, report: Report, kind: Kind) {
     this.#lines = lines;
     this.#env = env;
     this.#places = places;
     this.#report = report;
+    this.#kind = kind;
   }
 
   read(node: ParsedNode | null, path: Path, key: Place | undefined, depth: number): unknown {
     const value = node === null ? (key ?? this.#places.at(path)) : this.#place(node);
     this.#places.note(path, { value, key, expanded: false });
     if (node === null) return null;
-    if (depth > MAX_DEPTH) return this.#refuse(path, 'the plan is nested too deeply, or an alias contains itself');
+    if (depth > MAX_DEPTH)
+      return this.#refuse(path, `the ${this.#kind} is nested too deeply, or an alias contains itself`);
     if (this.#inAlias > 0) {
       this.#aliased += 1;
       if (this.#aliased > MAX_ALIASED)

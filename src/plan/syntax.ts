@@ -4,9 +4,10 @@ import type { ErrorCode, YAMLError } from 'yaml';
  * What is wrong with the YAML, in words for an operator. The parser's own messages are not used, since some of them repeat the
  * text that they trip over, which may be a secret.
  */
-export function syntaxMessage(error: YAMLError): string {
+export function syntaxMessage(error: YAMLError, what: string): string {
   // Only ever compared, never handed on.
-  return FINER.find(([sign]) => sign.test(error.message))?.[1] ?? MESSAGES[error.code];
+  const said = FINER.find(([sign]) => sign.test(error.message))?.[1] ?? MESSAGES[error.code];
+  return said.replace('plan', what);
 }
 
 const FINER: readonly (readonly [RegExp, string])[] = [

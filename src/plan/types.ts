@@ -31,6 +31,8 @@ export interface Plan {
   /** Absolute path of the file with the secret that keys are hashed with in the evidence. */
   readonly saltFile?: string | undefined;
   readonly stores: Readonly<Record<string, StoreSpec>>;
+  /** The store through which workers on several machines share a plan's work; no user data moves to or from it. */
+  readonly control?: string | undefined;
   readonly partitions: readonly PartitionSpec[];
   readonly exclude: readonly ExcludeSpec[];
   readonly unassigned: 'refuse' | 'allow';

@@ -190,9 +190,17 @@ function headOf(select: PartitionSpec['select']): string {
   return select.by === 'pattern' ? (/^[^{}*?[\]\\]*/.exec(select.pattern)?.[0] ?? '') : '';
 }
 
+/** Of a bucket, as policies of AWS name it. */
+export function arnOf({ region, bucket }: S3StoreSpec): string {
+  return `arn:${partitionOf(region)}:s3:::${bucket}`;
+}
+
+function partitionOf(region: string): string {
+  return region.startsWith('cn-') ? 'aws-cn' : govOr(region);
+}
+
 function names({ store, format }: Place) {
-  const { region } = store;
-  const partition = format === 'minio' ? 'aws' : region.startsWith('cn-') ? 'aws-cn' : govOr(region);
+  const partition = format === 'minio' ? 'aws' : partitionOf(store.region);
   return { arn: `arn:${partition}:s3:::`, literal: (text: string) => literal(store.name, text, format) };
 }
 

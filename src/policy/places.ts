@@ -11,6 +11,14 @@ export function centresInsideZone({ plan, zone, zoneText }: Case): readonly Brea
   });
 }
 
+export function controlInsideZone({ plan, zone, zoneText }: Case): readonly Breach[] {
+  if (plan.control === undefined) return [];
+  const jurisdiction = plan.stores[plan.control]?.jurisdiction ?? '';
+  if (zone.has(jurisdiction)) return [];
+  const what = `the control store ${plan.control} is in ${jurisdiction}, outside the residency zone ${zoneText}`;
+  return [refusal(`stores.${plan.control}.jurisdiction`, what)];
+}
+
 export function nothingLeavesZone({ plan, zone, zoneText }: Case): readonly Breach[] {
   return plan.partitions.flatMap((partition, index) => {
     const from = plan.stores[partition.from]?.jurisdiction ?? '';

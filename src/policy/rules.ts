@@ -2,6 +2,7 @@ import type { Rule } from './finding.ts';
 import { approversInsideZone, enoughApprovers, operatorNotAlone } from './people.ts';
 import {
   centresInsideZone,
+  controlInsideZone,
   keyHoldersInsideZone,
   nothingLeavesZone,
   restoresStayInside,
@@ -75,5 +76,13 @@ export const RULES: readonly Rule[] = [
       'plans that leave tombstone.keep out, where buckets without versioning do the same; it is a warning, since a restore is an order of its own',
     mend: 'use keep: version or keep: staged, or do not restore',
     check: restoresStayInside,
+  },
+  {
+    id: 'R009',
+    title: 'the control store is inside the zone',
+    reason: 'keys, sizes and digests of user data lie there while workers share the work',
+    doesNotCover: 'where a Temporal server runs: it is told numbers of shards and counts, and no key',
+    mend: 'name a control store inside the zone',
+    check: controlInsideZone,
   },
 ];

@@ -127,11 +127,22 @@ function parseCanonical(text: string, from: string): Written {
     const why = isNewer ? `it is of version ${format}; this ferry knows ${SEALED_FORMAT}` : 'it is no sealed plan';
     throw broken('usage', from, why);
   }
-  const parsed = writtenSchema.safeParse(value);
-  if (!parsed.success || canonicalJson(value as Json) !== text) {
-    throw broken('integrity', from, 'it is not as ferry writes it: something of it was changed');
+  const written = asWritten(value, text);
+  if (written === undefined) throw broken('integrity', from, CHANGED);
+  return written;
+}
+
+const CHANGED = 'it is not as ferry writes it: something of it was changed';
+
+function asWritten(value: unknown, text: string): Written | undefined {
+  try {
+    const parsed = writtenSchema.safeParse(value);
+    return parsed.success && canonicalJson(value as Json) === text ? parsed.data : undefined;
+  } catch (error) {
+    // Half of a surrogate pair, or nested more deeply than the stack goes: ferry writes neither.
+    if (error instanceof TypeError || error instanceof RangeError) return undefined;
+    throw error;
   }
-  return parsed.data;
 }
 
 function keyOf(text: string, from: string): Ed25519PublicKey {

@@ -14,6 +14,11 @@ export class Dice {
     return this.#block().readUInt32BE(0) % limit;
   }
 
+  /** A number from 0 up to, and without, 1. */
+  share(): number {
+    return this.#block().readUInt32BE(0) / 2 ** 32;
+  }
+
   bytes(size: number): Uint8Array {
     const bytes = Buffer.alloc(size, this.#block());
     // One block repeated would hide swapped chunks: number every 4 KiB.

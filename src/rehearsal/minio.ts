@@ -17,6 +17,8 @@ export interface MinioOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A folder with `public.crt` and `private.key`: the server then speaks https only. The certificate has to cover 127.0.0.1. */
   readonly certsDir?: string;
+  /** Of a server that is started again on its data: where it was, and who may use it. */
+  readonly again?: Pick<MinioServer, 'endpoint' | 'accessKey' | 'secretKey'>;
   readonly tell?: (text: string) => void;
 }
 
@@ -70,13 +72,14 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
 /** The server, or what it said before it ended. */
 async function tryStart(
   dir: string,
-  { env = {}, certsDir }: MinioOptions,
+  { env = {}, certsDir, again }: MinioOptions,
   tell: (text: string) => void,
 ): Promise<MinioServer | string> {
   const program = await findMinio(tell);
-  const [port, consolePort] = [await freePort(), await freePort()];
-  const accessKey = `ferry${randomBytes(6).toString('hex')}`;
-  const secretKey = randomBytes(20).toString('hex');
+  const port = again === undefined ? await freePort() : Number(new URL(again.endpoint).port);
+  const consolePort = await freePort();
+  const accessKey = again?.accessKey ?? `ferry${randomBytes(6).toString('hex')}`;
+  const secretKey = again?.secretKey ?? randomBytes(20).toString('hex');
   const address = `127.0.0.1:${port}`;
   const args = [
     ...program.args,

@@ -1,3 +1,6 @@
+import { legible } from '../base/legible.ts';
+import { withoutSecrets } from '../base/secrets.ts';
+
 /**
  * - `absent`: no such object; `exists`: there is one already; `precondition`: it is not the one expected
  * - `changed`: written while it was read; `cut`: the body ended early; `digest`: the store saw other bytes (all may be tried again)
@@ -45,12 +48,15 @@ export class StoreError extends Error {
 
   constructor(init: StoreErrorInit) {
     const on = init.key === undefined ? '' : ` ${JSON.stringify(init.key)}`;
-    super(`${init.store}: ${init.op}${on}: ${init.why}`, init.cause === undefined ? {} : { cause: init.cause });
+    // What a server said is in it, and goes to terminals, logs, the ledger and reports; a server is sent tokens and keys, and may repeat them.
+    const why = legible(withoutSecrets(init.why));
+    const told = legible(`${init.store}: ${init.op}${on}: `) + why;
+    super(told, init.cause === undefined ? {} : { cause: init.cause });
     this.kind = init.kind;
     this.store = init.store;
     this.op = init.op;
     this.key = init.key;
-    this.why = init.why;
+    this.why = why;
   }
 
   /** Whether the same call may succeed later without anyone mending anything. */

@@ -82,6 +82,12 @@ export interface Store {
    */
   readonly keptBytes?: ((options?: CallOptions) => AsyncIterable<KeptBytes>) | undefined;
 
+  /**
+   * Opens kept bytes by the 64 hex digits that `keptBytes` lists, for who has lost the rest of their token; `undefined` where there are
+   * none. They are whatever they are by now: only their digest tells whether anyone wrote them since. Absent where `keptBytes` is.
+   */
+  readonly openKept?: ((name: string, options?: CallOptions) => Promise<KeptReader | undefined>) | undefined;
+
   /** Checks that the store is there and may be used: a folder that exists, a bucket that answers. `create` makes a missing folder. */
   open(options: { readonly create: boolean; readonly signal?: AbortSignal }): Promise<void>;
 
@@ -234,6 +240,17 @@ export interface KeptBytes {
   readonly key?: string;
   /** Bytes. */
   readonly size: number;
+}
+
+/** Kept bytes and what was found of them. */
+export interface KeptReader extends ObjectReader {
+  /** A token that stands for them from now on. */
+  readonly kept: string;
+  /**
+   * The revision that the object most likely had before it was hidden: it surely had it, and these are surely bytes of that key, where
+   * SHA-256 over key, LF and revision is the name.
+   */
+  readonly likely: string;
 }
 
 /** What an object carries beside its bytes. Names after the S3 API's PutObject. */

@@ -53,17 +53,17 @@ test('the walk of README.md works as it is told', () => {
 test('README.md names exactly the commands that there are', async () => {
   const { stdout, code } = await ferry(['--help']);
   expect(code).toBe(0);
-  const there = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[options\]|\[command\])/gm)].map(([, name]) => name);
+  const there = [...stdout.matchAll(/^ {2}([a-z-]+) (?:\[options\]|\[command\])/gm)].map(([, name]) => name);
   expect(there).toContain('run');
-  const named = [...read('README.md').matchAll(/(?:`ferry|node bin\/ferry\.js) ([a-z]+)/g)].map(([, name]) => name);
+  const named = [...read('README.md').matchAll(/(?:`ferry|node bin\/ferry\.js) ([a-z-]+)/g)].map(([, name]) => name);
   expect([...new Set([...named, 'help'])].sort()).toEqual([...there].sort());
 });
 
 test('documents name no command that there is not', async () => {
   const { stdout } = await ferry(['--help']);
-  const there = [...stdout.matchAll(/^ {2}([a-z]+) \[/gm)].map(([, name]) => name);
+  const there = [...stdout.matchAll(/^ {2}([a-z-]+) \[/gm)].map(([, name]) => name);
   for (const file of documents()) {
-    const named = [...read(file).matchAll(/`ferry ([a-z]+)/g)].map(([, name]) => name);
+    const named = [...read(file).matchAll(/`ferry ([a-z-]+)/g)].map(([, name]) => name);
     expect(
       named.filter((name) => !there.includes(name)),
       file,

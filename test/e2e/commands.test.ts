@@ -88,6 +88,11 @@ describe('run', () => {
     const document = documentOf<RunDocument>(await run(laid, '--partition', 'rest'));
     expect(document.totals.states).toMatchObject({ tombstoned: 2, planned: 3 });
     expect((await run(laid, '--partition', 'none')).code).toBe(2);
+    for (const command of ['run', 'restore', 'purge', 'audit']) {
+      const ended = await ferry([command, laid.plan, '--partition', 'nordci']);
+      expect(ended.code).toBe(2);
+      expect(ended.stderr).toContain('did you mean nordic? it has nordic, rest');
+    }
   });
 
   it('a second time moves nothing and changes nothing', async () => {

@@ -237,6 +237,13 @@ describe('ferry doctor on MinIO', () => {
       result: 'no',
       fix: expect.stringContaining('ListBucketMultipartUploads'),
     });
+    const { stdout } = await ferry(['doctor', join(dir, 'plan.json')], { ...minioEnv(), ...env });
+    expect(stdout).toMatch(/^check +legacy +hamar$/m);
+    expect(stdout).toMatch(code === 3 ? /^write +NO +yes$/m : /^write +no +yes$/m);
+    expect(stdout).toMatch(/^hard-links +- +yes$/m);
+    expect(stdout).toContain(`  rights it takes: s3:ListBucketMultipartUploads on arn:aws:s3:::${bucket}\n`);
+    const put = `  rights it takes: s3:PutObject on arn:aws:s3:::${bucket}/*\n`;
+    expect(stdout.includes(put)).toBe(code === 3);
     expect(await contents(bucket)).toEqual(['users/a']);
   });
 

@@ -42,6 +42,7 @@ test('it names itself and what a plan must have', () => {
     'residency',
     'runner',
     'stores',
+    'control',
     'partitions',
     'exclude',
     'unassigned',

@@ -507,3 +507,26 @@ test('countries are the 249 of ISO 3166-1', () => {
   for (const code of COUNTRIES) expect(names.of(code), code).toBeDefined();
   for (const code of ['UK', 'EU', 'XK', 'SU', 'AN', 'ZZ']) expect(COUNTRIES.has(code), code).toBe(false);
 });
+
+describe('the control store', () => {
+  const withControl = (store: string, more = '') =>
+    `${MINIMAL}control: ${store}\n`.replace('partitions:', `${more}partitions:`);
+  const shared = '  shared: { type: file, path: shared, jurisdiction: IE }\n';
+
+  test('is named by no partition, and by the plan alone', () => {
+    expect(planOf(withControl('shared', shared)).control).toBe('shared');
+    expect(planOf(MINIMAL).control).toBeUndefined();
+    expect(problemsOf(MINIMAL.replace('partitions:', `${shared}partitions:`)).map(({ path }) => path)).toEqual([
+      'stores.shared',
+    ]);
+  });
+
+  test('has no user data', () => {
+    expect(problemsOf(withControl('b'))).toMatchObject([
+      { line: 8, path: 'control', message: expect.stringContaining('has user data, by line 7') },
+    ]);
+    expect(problemsOf(withControl('shred', shared))).toMatchObject([
+      { path: 'control', message: expect.stringContaining('did you mean "shared"?') },
+    ]);
+  });
+});

@@ -179,6 +179,16 @@ describe('the residency rules', () => {
     expect(rules({ ...good, source: 'SE', keep: 'centre' })).toEqual([]);
   });
 
+  it('wants the control store inside the zone', () => {
+    const plan = planOf(good);
+    const judged = (jurisdiction: string) => {
+      const stores = { ...plan.stores, shared: bucket('shared', jurisdiction) };
+      return judgeResidency({ ...plan, stores, control: 'shared' }).map(({ rule, subject }) => `${rule} ${subject}`);
+    };
+    expect(judged('NO')).toEqual([]);
+    expect(judged('SG')).toEqual(['R009 stores.shared.jurisdiction']);
+  });
+
   it('lets no plan pass that can move a byte out of the zone', () => {
     const country = fc.constantFrom('IE', 'NO', 'HR', 'GB', 'CH', 'US', 'SG', 'IS', 'LI');
     const zone = fc.uniqueArray(fc.constantFrom('EU', 'EEA', 'CH', 'GB', 'NO', 'US'), { minLength: 1, maxLength: 3 });

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -114,5 +114,106 @@ describe('a file store that escapes', () => {
     const entries = await listed(store);
     expect(entries.filter((entry) => entry.unusable === undefined).map((entry) => entry.key)).toEqual(['50%']);
     expect(entries.filter((entry) => entry.unusable !== undefined)).toHaveLength(7);
+  });
+});
+
+/** Keys that whoever chooses them could hope to lead out of a folder with, or into what is ferry's own. */
+const LEADING_OUT: readonly string[] = [
+  ...['..', '.', '../out', '../../out', 'a/../../out', 'a/..', './a', 'a/./b', '/', '/out', '//out', '/etc/passwd'],
+  ...['..\\out', 'a\\..\\..\\out', 'C:\\out', '\\\\server\\share', '..%2Fout', '%2E%2E/out', '..%00/out', '..;/out'],
+  ...['a\0b', '../out\0', '..\0/out', '\0', '．．/out', '‥/out', '..\u2215out', '..\u2044out', ' ../out', '../ out'],
+  ...['.ferry-tmp', '.ferry-tmp/x', '.ferry-held', '.ferry-held/x', '.ferry-held/../x', '.ferry-probe', '.ferry/x'],
+  ...[
+    'x'.repeat(256),
+    `${'x'.repeat(300)}/../../out`,
+    `${'../'.repeat(300)}out`,
+    `${'a/'.repeat(500)}b`,
+    '.'.repeat(500),
+  ],
+];
+
+/** Keys of segments that are each hard for a path. */
+const climbing: fc.Arbitrary<string> = fc
+  .array(
+    fc.constantFrom(
+      '..',
+      '.',
+      '',
+      'a',
+      '\\',
+      '..\\',
+      '\0',
+      '%2E%2E',
+      '.ferry-tmp',
+      '.ferry-held',
+      'link',
+      'x'.repeat(260),
+    ),
+    { minLength: 1, maxLength: 8 },
+  )
+  .map((segments) => segments.join('/'))
+  .filter((text) => text !== '');
+
+describe.each(['escape', 'plain'] as const)('no key leads out of a store (keys: %s)', (naming) => {
+  /** A store within a folder of its own, with a link in it that leads out, and all that could be reached from there. */
+  async function within() {
+    const around = tempDir();
+    const [root, outside] = [join(around, 'deep/store'), join(around, 'out')];
+    mkdirSync(root, { recursive: true });
+    writeFileSync(outside, 'theirs');
+    symlinkSync(around, join(root, 'link'));
+    const store = new FileStore({ name: 'f', path: root, ...(naming === 'escape' ? { keys: 'escape' } : {}) });
+    await store.open({ create: true });
+    const unharmed = (): void => {
+      expect(readdirSync(around).sort()).toEqual(['deep', 'out']);
+      expect(readdirSync(join(around, 'deep'))).toEqual(['store']);
+      expect(readFileSync(outside, 'utf8')).toBe('theirs');
+    };
+    return { store, unharmed };
+  }
+
+  /** Tries everything that takes a key. Nothing that is not the store's may be told of or changed. */
+  async function tryAll(store: FileStore, key: string): Promise<void> {
+    const text = bytes(`of ${key}`);
+    const size = { size: text.byteLength };
+    const kindOf = async (work: Promise<unknown>): Promise<unknown> =>
+      await work.then(
+        () => 'done',
+        (error: unknown) => (error instanceof StoreError ? error.kind : error),
+      );
+    const made = await kindOf(store.create(key, text, size));
+    expect([key, made]).toEqual([key, expect.stringMatching(/^(done|key|exists)$/)]);
+    // The link itself: it is there, and is no object.
+    const isObject = made !== 'key' && key !== 'link';
+    if (isObject) {
+      expect(await contentOf(store, key)).toBe(`of ${key}`);
+      expect((await store.head(key))?.size).toBe(text.byteLength);
+      return;
+    }
+    const seen = store
+      .head(key)
+      .then((head) => (head === undefined || head.unusable !== undefined ? 'nothing' : 'something'));
+    expect([key, await seen.catch(() => 'nothing')]).toEqual([key, 'nothing']);
+    const others = [store.read(key), store.replace(key, 'r', text, size), store.remove(key, 'r')];
+    for (const kind of await Promise.all(others.map(kindOf)))
+      expect([key, kind]).toEqual([key, expect.stringMatching(/^(key|absent|precondition)$/)]);
+  }
+
+  it('of those that are known for it', async () => {
+    const { store, unharmed } = await within();
+    for (const key of LEADING_OUT) {
+      await tryAll(store, key);
+      unharmed();
+    }
+    for (const key of ['link/out', 'link/new', 'link/deep/new']) await tryAll(store, key);
+    unharmed();
+    expect((await listed(store)).filter(({ key }) => key.startsWith('link/'))).toEqual([]);
+  });
+
+  it('of any that is made of such parts', async () => {
+    const { store, unharmed } = await within();
+    const tried = fc.sample(climbing, { numRuns: 70, seed: 11 });
+    for (const key of new Set(tried)) await tryAll(store, key);
+    unharmed();
   });
 });

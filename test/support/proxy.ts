@@ -22,6 +22,8 @@ export interface ProxyOptions {
   readonly refuses?: (headers: IncomingHttpHeaders) => boolean;
   /** Answers `503 SlowDown` where more than so many requests are under way. */
   readonly atMost?: number;
+  /** Answers `503 SlowDown` while this is true. */
+  readonly storms?: () => boolean;
   /** Told of bytes of a body that ferry was given, as they come. */
   readonly gave?: (name: string, bytes: number) => void;
   /** Changes the answer to a listing of objects or versions. */
@@ -50,7 +52,7 @@ export async function countingProxy(target: string, options: ProxyOptions = {}):
     outgoing.once('close', () => {
       underWay -= 1;
     });
-    if (underWay > (options.atMost ?? Number.POSITIVE_INFINITY)) {
+    if (underWay > (options.atMost ?? Number.POSITIVE_INFINITY) || options.storms?.() === true) {
       slowed += 1;
       incoming.resume();
       incoming.once('end', () => {

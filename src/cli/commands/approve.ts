@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import type { Signer } from '../../base/ed25519.ts';
 import { FerryError } from '../../base/errors.ts';
+import { legible } from '../../base/legible.ts';
 import type { Approver } from '../../plan/approver-keys.ts';
 import { formatBytes, parseDuration } from '../../plan/units.ts';
 import { APPROVABLE, type Approvable, type Statement, signApproval } from '../../policy/approvals.ts';
@@ -86,13 +88,19 @@ function timeOf(text: string): number {
   return isDay ? start + 86_400_000 : Number.NaN;
 }
 
+/** What of a sealed plan's document decides who may approve it: whoever wrote the file may have put anything there. */
+const Judged = z.looseObject({
+  residency: z.looseObject({ zone: z.array(z.string()) }),
+  revoked: z.array(z.string()).optional(),
+});
+
 /** Whoever the plan lists with this key, where an approval of theirs could count. */
 function approverOf(sealed: SealedPlan, signer: Signer, file: string): Approver {
   const { id } = signer.key;
-  const { residency, revoked } = sealed.plan.document as {
-    readonly residency: { readonly zone: readonly string[] };
-    readonly revoked?: readonly string[];
-  };
+  const judged = Judged.safeParse(sealed.plan.document);
+  if (!judged.success)
+    throw usage(file, 'the plan in it is none that ferry seals', 'seal it again with `ferry plan PLAN --out FILE`');
+  const { residency, revoked } = judged.data;
   const approver = sealed.approvers.find(({ key }) => key.id === id);
   if (approver === undefined) throw refused(file, `the key ${id} is not one of an approver of the plan`);
   if (revoked?.includes(id) === true) throw refused(file, `the plan does not take the key ${id} any more (revoked)`);
@@ -102,17 +110,23 @@ function approverOf(sealed: SealedPlan, signer: Signer, file: string): Approver 
 
 function render(sealed: SealedPlan, statement: Statement): string {
   const { totals, partitions, findings } = sealed;
-  return [
-    `Plan ${sealed.plan.name}, sealed at ${sealed.at}`,
-    `digest: ${sealed.digest}`,
-    ...partitions.map(
-      ({ name, from, to, objects, bytes }) => `  ${name}: ${from} -> ${to}, ${objects} objects, ${formatBytes(bytes)}`,
-    ),
-    `all: ${totals.objects} objects, ${formatBytes(totals.bytes)}`,
-    `findings: ${countOf(sealed, 'error')} errors, ${countOf(sealed, 'warning')} warnings`,
-    ...findings.map(({ severity, rule, subject, message }) => `  ${severity} ${rule}: ${subject}: ${message}`),
-    `approved: ${statement.what.join(', ')}, by ${statement.approver} (${statement.jurisdiction}), until ${statement.until}`,
-  ].join('\n');
+  return (
+    [
+      `Plan ${sealed.plan.name}, sealed at ${sealed.at}`,
+      `digest: ${sealed.digest}`,
+      ...partitions.map(
+        ({ name, from, to, objects, bytes }) =>
+          `  ${name}: ${from} -> ${to}, ${objects} objects, ${formatBytes(bytes)}`,
+      ),
+      `all: ${totals.objects} objects, ${formatBytes(totals.bytes)}`,
+      `findings: ${countOf(sealed, 'error')} errors, ${countOf(sealed, 'warning')} warnings`,
+      ...findings.map(({ severity, rule, subject, message }) => `  ${severity} ${rule}: ${subject}: ${message}`),
+      `approved: ${statement.what.join(', ')}, by ${statement.approver} (${statement.jurisdiction}), until ${statement.until}`,
+    ]
+      // What an approver reads must be what there is: no text in it ends a line, or hides one.
+      .map((line) => legible(line))
+      .join('\n')
+  );
 }
 
 function countOf({ findings }: SealedPlan, severity: string): number {

@@ -65,10 +65,6 @@ interface Written {
 export async function auditCommand(file: string, options: AuditOptions, io: Io): Promise<Verdict> {
   const ask = auditAsk(options);
   const opened = await openPlan(file, options, io);
-  for (const name of opened.partitions ?? []) {
-    if (!opened.plan.partitions.some((partition) => partition.name === name))
-      throw usage(`--partition ${name}`, 'the plan has no such partition', '`ferry status` shows the partitions');
-  }
   const sign = await signingOf(opened.plan, options, io);
   return await withRecord('audit', opened, io, () =>
     options.evidence === undefined ? audited(opened, ask, sign, io) : auditedByBundle(opened, options, ask, sign, io),

@@ -1,14 +1,13 @@
 import { systemClock } from '../../base/clock.ts';
 import { examineStores } from '../../engine/doctor.ts';
-import type { ExaminedStore } from '../../engine/examined.ts';
 import { closeStores, makeStores } from '../../engine/stores.ts';
 import { Ledger } from '../../ledger/ledger.ts';
 import { takeLock } from '../../ledger/lock.ts';
 import { recorded } from '../access.ts';
+import { doctorText } from '../doctor-text.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { limitsOf } from '../live-limits.ts';
 import { callOf, holdsCopies, type Opened, openPlan, retryPolicy, routingOf } from '../session.ts';
-import { table } from '../table.ts';
 
 /** `ferry doctor PLAN`: tries what each store does and what the credentials may. Changes nothing but probe objects, which are removed. */
 export async function doctorCommand(file: string, options: GlobalOptions, io: Io): Promise<Verdict> {
@@ -44,7 +43,7 @@ async function examined({ plan, stateDir }: Opened, ledger: Ledger, io: Io): Pro
       stop: io.stop,
     });
     io.document({ plan: plan.name, stores });
-    io.print(stores.map(render).join('\n\n'));
+    io.print(doctorText(plan, stores));
     if (stores.some(({ lacking }) => lacking)) return 'refused';
     return stores.some(({ unreachable }) => unreachable) ? 'unreachable' : 'done';
   } finally {
@@ -55,39 +54,4 @@ async function examined({ plan, stateDir }: Opened, ledger: Ledger, io: Io): Pro
 /** Only of these would a run make the folder. */
 function isNewCentre({ partitions }: Opened['plan'], name: string): boolean {
   return partitions.every(({ from }) => from !== name);
-}
-
-function observedLine({ host, addresses, region, pin, observedAt }: NonNullable<ExaminedStore['observed']>): string {
-  const facts = [`host ${host}`, `addresses ${addresses.join(', ')}`, `region ${region ?? 'not told'}`];
-  if (pin !== undefined) facts.push(`pin ${pin}`);
-  return `observed ${observedAt}: ${facts.join('; ')}`;
-}
-
-function render({
-  name,
-  role,
-  location,
-  capabilities,
-  ok,
-  unreachable,
-  written,
-  left,
-  observed,
-}: ExaminedStore): string {
-  const rows = capabilities.map(({ id, result, needed, detail, warning }) => [
-    id,
-    warning === true ? `${result} (!)` : result,
-    needed ? 'needed' : '',
-    detail,
-  ]);
-  const verdict = ok ? 'all that the plan needs is there' : unreachable ? 'out of reach' : 'not all that is needed';
-  const lines = [
-    `${name} (${role}), ${location}: ${verdict}`,
-    table(['capability', 'result', 'needed', 'detail'], rows),
-    ...capabilities.flatMap(({ id, fix }) => (fix === undefined ? [] : [`mend ${id}: ${fix}`])),
-  ];
-  if (written && left.length === 0) lines.push('probe objects were written there and removed');
-  if (!written) lines.push('nothing was written there');
-  if (observed !== undefined) lines.push(observedLine(observed));
-  return lines.join('\n');
 }

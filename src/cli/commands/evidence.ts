@@ -92,6 +92,10 @@ export async function evidenceVerify(path: string, options: VerifyOptions, io: I
   io.print(
     `calls: ${counted.calls}; scans: ${counted.scans}; audits: ${counted.audits}; earlier heads: ${earlierHeads}`,
   );
+  if (counted.recovered > 0)
+    io.print(
+      `The ledger was lost and rebuilt: ${counted.recovered} leaves are of tombstones older than this log. That they were verified and approved before is in the log before alone.`,
+    );
   io.print('All of it agrees.');
   return 'done';
 }

@@ -12,6 +12,8 @@ import { formatBytes, formatDuration } from '../../plan/units.ts';
 import type { GlobalOptions, Io, Verdict } from '../io.ts';
 import { limitsOf } from '../live-limits.ts';
 import { findingLine } from '../plan-file.ts';
+import { markdownOf } from '../plan-view/markdown.ts';
+import { sizeLines, sizesDocument } from '../plan-view/sizes.ts';
 import { writeSealed } from '../seal.ts';
 import { type Opened, openPlan, retryPolicy, withRecord } from '../session.ts';
 import { table } from '../table.ts';
@@ -19,6 +21,8 @@ import { table } from '../table.ts';
 export interface PlanOptions extends GlobalOptions {
   /** Where to write the sealed plan. */
   readonly out?: string;
+  /** For a pull request. */
+  readonly markdown?: boolean;
 }
 
 /** `ferry plan PLAN`: the dry run. Changes nothing in any store; the ledger records only the call. */
@@ -48,7 +52,12 @@ async function dryRun({ plan, findings, stateDir }: Opened, options: PlanOptions
     const document = documentOf(plan, found, all);
     const sealed = options.out === undefined ? undefined : writeSealed(options.out, plan, found, all);
     io.document({ ...document, ...(sealed === undefined ? {} : { sealed: { file: options.out, digest: sealed } }) });
-    io.print(render(plan, found, document.digest, document.estimate.seconds));
+    const { digest, estimate } = document;
+    if (options.markdown === true) {
+      io.print(markdownOf(plan, found, all, { digest, seconds: estimate.seconds }));
+      return 'done';
+    }
+    io.print(render(plan, found, digest, estimate.seconds));
     if (sealed !== undefined) io.print(`sealed: ${options.out}, ${sealed}`);
     for (const { severity, message } of lost) io.print(`${severity}: ${message}`);
     for (const finding of findings) io.tell(findingLine(finding));
@@ -71,7 +80,7 @@ function documentOf(plan: Plan, found: Survey, findings: readonly object[]) {
     planDigest: plan.digest,
     inventories: found.inventories,
     totals: { objects, bytes },
-    partitions: found.partitions,
+    partitions: found.partitions.map(({ sizes, ...rest }) => ({ ...rest, sizes: sizesDocument(sizes) })),
     unassigned: found.unassigned,
     excluded: found.excluded,
     findings,
@@ -130,6 +139,11 @@ function historyLines(found: Survey): string[] {
   );
 }
 
+function sizesOf(found: Survey): string[] {
+  const lines = sizeLines(found.partitions);
+  return lines.length === 0 ? [] : ['objects by size:', ...lines, ''];
+}
+
 function render(plan: Plan, found: Survey, digest: string, seconds: number): string {
   const rows = found.partitions.map((partition) => [
     partition.name,
@@ -144,6 +158,7 @@ function render(plan: Plan, found: Survey, digest: string, seconds: number): str
     '',
     table(['partition', 'way', 'objects', 'bytes', 'already there', 'conflicts'], rows),
     '',
+    ...sizesOf(found),
     ...historyLines(found),
     `excluded: ${found.excluded.objects} objects, ${formatBytes(found.excluded.bytes)}`,
     `unassigned: ${found.unassigned.objects} objects, ${formatBytes(found.unassigned.bytes)}`,

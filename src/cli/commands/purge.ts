@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { steadyClock } from '../../base/clock.ts';
 import { FerryError } from '../../base/errors.ts';
 import { type Due, dueOf, type Purged, purgeTombstones } from '../../engine/purge.ts';
 import { summarise } from '../../migration/summary.ts';
@@ -20,16 +21,12 @@ export async function purgeCommand(file: string, options: PurgeOptions, io: Io):
   const opened = await openPlan(file, options, io);
   const { plan } = opened;
   const partitions = new Set(options.partition);
-  for (const name of partitions) {
-    if (plan.partitions.some((partition) => partition.name === name)) continue;
-    throw refusal('usage', `--partition ${name}`, 'the plan has no such partition', '`ferry status` shows them');
-  }
   if (options.yes !== true && !canAsk()) {
     const why = 'it cannot be undone, and there is no terminal to ask at';
     throw refusal('usage', `plan ${plan.name}`, why, 'say --yes if that is meant');
   }
   const openAuthority = readAuthority(plan, options, needsApproval(plan, 'purge'), io);
-  const started = Date.now();
+  const started = steadyClock.now();
   return await withSession('purge', opened, io, async ({ context, ledger, runId }) => {
     let outcome = 'fault';
     const router = await openRouter(plan);
@@ -51,7 +48,7 @@ export async function purgeCommand(file: string, options: PurgeOptions, io: Io):
         stop: io.stop,
       });
       outcome = 'done';
-      return tell(plan, { due, purged, seconds: (Date.now() - started) / 1000 }, summarise(plan, ledger), io);
+      return tell(plan, { due, purged, seconds: (steadyClock.now() - started) / 1000 }, summarise(plan, ledger), io);
     } finally {
       router.close();
       ledger.runs.end(runId, outcome, { objects: 0, bytes: 0 });

@@ -1,3 +1,4 @@
+import { steadyClock } from '../../base/clock.ts';
 import { FerryError } from '../../base/errors.ts';
 import { undoTombstones } from '../../engine/undo.ts';
 import { summarise } from '../../migration/summary.ts';
@@ -17,11 +18,7 @@ export async function restoreCommand(file: string, options: RestoreOptions, io: 
   const { plan } = opened;
   const partitions = new Set(options.partition);
   const keys = new Set(options.key);
-  for (const name of partitions) {
-    if (!plan.partitions.some((partition) => partition.name === name))
-      throw noSuch(`--partition ${name}`, 'the plan has no such partition');
-  }
-  const started = Date.now();
+  const started = steadyClock.now();
   return await withSession('restore', opened, io, async ({ context, ledger, runId }) => {
     let outcome = 'fault';
     const moved = { objects: 0, bytes: 0 };
@@ -40,7 +37,7 @@ export async function restoreCommand(file: string, options: RestoreOptions, io: 
         throw noSuch(`--key ${[...keys].join(', ')}`, 'no tombstone of this plan has that key');
       }
       outcome = 'done';
-      const seconds = (Date.now() - started) / 1000;
+      const seconds = (steadyClock.now() - started) / 1000;
       const summary = summarise(plan, ledger);
       io.document({ ...summary, transferred: moved, seconds, left: undone.left });
       io.print(renderSummary(summary, moved, seconds));

@@ -1,34 +1,25 @@
 import type { EngineEvent } from '../../engine/events.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
-import { isUnresolved, type State } from '../../ledger/lifecycle.ts';
+import { isUnresolved, type State, type Unresolved } from '../../ledger/lifecycle.ts';
+import type { Standing } from '../../ledger/queries.ts';
 import type { Finish } from '../../plan/types.ts';
-import { formatBytes, formatDuration } from '../../plan/units.ts';
+import { type Eta, Pace, slower } from './pace.ts';
+import type { Counts, LimitsShown, PartitionProgress, Snapshot } from './types.ts';
 
-/** How one partition is getting on. `done` counts objects that reached the end of this run or need a person. */
-export interface PartitionProgress {
-  readonly name: string;
-  readonly objects: number;
-  readonly done: number;
-  readonly unresolved: number;
-  /** Written to the centre in this invocation. */
-  readonly bytes: number;
-  readonly bytesPerSecond: number;
-  /** Seconds left, or `undefined` while nothing can be said. */
-  readonly eta: number | undefined;
-}
-
-export interface Snapshot {
-  readonly seconds: number;
-  readonly listed: number | undefined;
-  readonly partitions: readonly PartitionProgress[];
-}
-
-interface Count {
-  objects: number;
-  done: number;
-  unresolved: number;
-  bytes: number;
-  finished: number;
+/** What a meter goes by. */
+export interface Metered {
+  readonly plan: string;
+  readonly command: string;
+  /** Partitions that count, in the plan's order. */
+  readonly partitions: readonly string[];
+  readonly until: Finish;
+  /** What is where now, as the ledger has it. */
+  readonly standing: () => readonly Standing[];
+  readonly limits: () => LimitsShown | undefined;
+  /** Seconds, of a clock that does not go back; what `since` counts by too. */
+  readonly now: () => number;
+  readonly since: number;
+  /** Entries listed so far while a source is listed, for who looks on and hears no events. */
+  readonly listing?: () => number | undefined;
 }
 
 const REACHED: Readonly<Record<Finish, readonly State[]>> = {
@@ -37,80 +28,114 @@ const REACHED: Readonly<Record<Finish, readonly State[]>> = {
   tombstoned: ['tombstoned', 'purged', 'restored'],
 };
 
-/** Adds up what an engine tells, on top of what the ledger held before. */
+interface Paces {
+  readonly objects: Pace;
+  readonly bytes: Pace;
+}
+
+type Sum = { -readonly [name in keyof Counts]: number };
+
+const nothing = (): Sum => ({ objects: 0, bytes: 0, done: 0, doneBytes: 0, unresolved: 0 });
+const newPaces = (): Paces => ({ objects: new Pace(), bytes: new Pace() });
+
+/** Measures how a plan is getting on. Counts are the ledger's, at each look; only what it does not know is added up from events. */
 export class Meter {
-  readonly #until: Finish;
-  readonly #ledger: Ledger;
-  readonly #started = Date.now();
-  readonly #counts = new Map<string, Count>();
+  readonly #of: Metered;
+  readonly #all = newPaces();
+  readonly #paces = new Map<string, Paces>();
+  readonly #sent = new Map<string, number>();
+  readonly #retries = new Map<string, number>();
   #listed: number | undefined;
 
-  constructor(until: Finish, ledger: Ledger) {
-    this.#until = until;
-    this.#ledger = ledger;
-    this.#readLedger();
+  constructor(of: Metered) {
+    this.#of = of;
+    for (const name of of.partitions) this.#paces.set(name, newPaces());
   }
 
   take(event: EngineEvent): void {
     if (event.type === 'listing') this.#listed = event.entries;
-    if (event.type === 'listed') {
-      this.#listed = undefined;
-      this.#readLedger();
-    }
-    if (event.type !== 'moved') return;
-    const count = this.#counts.get(event.partition);
-    if (count === undefined) return;
-    count.bytes += event.moved ?? 0;
-    const before = this.#isDone(event.from);
-    const after = this.#isDone(event.to);
-    if (after && !before) count.finished += 1;
-    count.done += Number(after) - Number(before);
-    count.unresolved += Number(isUnresolved(event.to)) - Number(isUnresolved(event.from));
+    if (event.type === 'listed') this.#listed = undefined;
+    if (event.type === 'retry') this.#retries.set(event.what, (this.#retries.get(event.what) ?? 0) + 1);
+    if (event.type !== 'moved' || event.moved === undefined) return;
+    this.#sent.set(event.partition, (this.#sent.get(event.partition) ?? 0) + event.moved);
   }
 
+  /** Looks at the ledger. Each look also tells the paces how far it is: look often. */
   snapshot(): Snapshot {
-    const seconds = (Date.now() - this.#started) / 1000;
+    const { plan, command, since, until, standing, limits } = this.#of;
+    const now = this.#of.now();
+    const { counts, errors } = countsOf(standing(), this.#of.partitions, until);
+    const totals = [...counts.values()].reduce<Sum>(added, nothing());
+    const listed = this.#of.listing === undefined ? this.#listed : this.#of.listing();
+    tell(this.#all, now, totals);
+    const partitions = [...counts].map(([name, count]) => this.#partition(name, count, now));
     return {
-      seconds,
-      listed: this.#listed,
-      partitions: [...this.#counts].map(([name, { objects, done, unresolved, bytes, finished }]) => ({
-        name,
-        objects,
-        done,
-        unresolved,
-        bytes,
-        bytesPerSecond: seconds > 0 ? bytes / seconds : 0,
-        eta: finished > 0 ? ((objects - done) * seconds) / finished : undefined,
-      })),
+      plan,
+      command,
+      seconds: now - since,
+      listed,
+      totals,
+      objectsPerSecond: this.#all.objects.rate,
+      bytesPerSecond: this.#all.bytes.rate,
+      eta: listed === undefined ? etaOf(this.#all, totals) : undefined,
+      slowest: slowestOf(partitions),
+      errors,
+      retries: Object.fromEntries(this.#retries),
+      limits: limits(),
+      partitions,
     };
   }
 
-  #isDone(state: State): boolean {
-    return isUnresolved(state) || REACHED[this.#until].includes(state);
-  }
-
-  #readLedger(): void {
-    for (const { partition, objects, states } of this.#ledger.queries.tallies()) {
-      const entries = Object.entries(states) as [State, number][];
-      const sum = (wanted: (state: State) => boolean): number =>
-        entries.reduce((total, [state, n]) => total + (wanted(state) ? n : 0), 0);
-      const before = this.#counts.get(partition);
-      this.#counts.set(partition, {
-        objects,
-        done: sum((state) => this.#isDone(state)),
-        unresolved: sum(isUnresolved),
-        bytes: before?.bytes ?? 0,
-        finished: before?.finished ?? 0,
-      });
-    }
+  #partition(name: string, count: Counts, now: number): PartitionProgress {
+    const paces = this.#paces.get(name) ?? newPaces();
+    tell(paces, now, count);
+    const sent = this.#of.listing === undefined ? (this.#sent.get(name) ?? 0) : undefined;
+    return { name, ...count, sent, bytesPerSecond: paces.bytes.rate, eta: etaOf(paces, count) };
   }
 }
 
-/** `nordic  1200/5000 objects  24%  12.0 MiB  3.1 MiB/s  ETA 1m 3s` */
-export function progressText(partition: PartitionProgress): string {
-  const { name, objects, done, unresolved, bytes, bytesPerSecond, eta } = partition;
-  const percent = objects === 0 ? 100 : Math.floor((100 * done) / objects);
-  const rest = done === objects ? 'done' : eta === undefined ? 'ETA -' : `ETA ${formatDuration(Math.ceil(eta) * 1000)}`;
-  const people = unresolved > 0 ? `  ${unresolved} need a person` : '';
-  return `${name}  ${done}/${objects} objects  ${percent}%  ${formatBytes(bytes)}  ${formatBytes(Math.round(bytesPerSecond))}/s  ${rest}${people}`;
+/** Adds up what the ledger has, for each of these partitions, with zeros. */
+export function countsOf(
+  standing: readonly Standing[],
+  partitions: readonly string[],
+  until: Finish,
+): { readonly counts: ReadonlyMap<string, Counts>; readonly errors: Readonly<Partial<Record<Unresolved, number>>> } {
+  const counts = new Map<string, Sum>(partitions.map((name) => [name, nothing()]));
+  const errors: Partial<Record<Unresolved, number>> = {};
+  for (const { partition, state, objects, bytes } of standing) {
+    const sum = counts.get(partition);
+    if (sum === undefined) continue;
+    const needsPerson = isUnresolved(state);
+    const done = needsPerson || REACHED[until].includes(state);
+    sum.objects += objects;
+    sum.bytes += bytes;
+    sum.done += done ? objects : 0;
+    sum.doneBytes += done ? bytes : 0;
+    sum.unresolved += needsPerson ? objects : 0;
+    if (needsPerson) errors[state] = (errors[state] ?? 0) + objects;
+  }
+  return { counts, errors };
+}
+
+function added(sum: Sum, more: Counts): Sum {
+  for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] += more[name];
+  return sum;
+}
+
+function tell({ objects, bytes }: Paces, now: number, { done, doneBytes }: Counts): void {
+  objects.add(now, done);
+  bytes.add(now, doneBytes);
+}
+
+function etaOf(paces: Paces, { objects, bytes, done, doneBytes }: Counts): Eta | undefined {
+  return slower(paces.objects.eta(objects - done), paces.bytes.eta(bytes - doneBytes));
+}
+
+function slowestOf(partitions: readonly PartitionProgress[]): string | undefined {
+  let slowest: PartitionProgress | undefined;
+  for (const one of partitions) {
+    if (one.done === one.objects || one.eta === undefined) continue;
+    if (slowest?.eta === undefined || one.eta.likely > slowest.eta.likely) slowest = one;
+  }
+  return slowest?.name;
 }

@@ -30,7 +30,8 @@ export async function bundlePopulation(
   manifest: Manifest,
   partitions: ReadonlySet<string> | undefined,
 ): Promise<AuditPopulation> {
-  const isAsked = ({ partition }: ObjectLeaf): boolean => partitions?.has(partition) !== false;
+  const isAsked = ({ partition, outcome }: ObjectLeaf): boolean =>
+    MIGRATED.has(outcome) && partitions?.has(partition) !== false;
   let size = 0;
   const digest = createHash('sha256');
   for await (const { leaf } of walk(folder, manifest, isAsked)) {
@@ -44,13 +45,14 @@ export async function bundlePopulation(
   };
 }
 
-interface Told {
+export interface Told {
   readonly at: number;
   readonly leaf: ObjectLeaf;
   readonly key: string;
 }
 
-async function* walk(
+/** Objects whose newest leaf is wanted, each with its key, in the order of the leaves. @throws FerryError `usage` for a bundle without keys. */
+export async function* walk(
   folder: string,
   { files, segments }: Manifest,
   isAsked: (leaf: ObjectLeaf) => boolean,
@@ -66,7 +68,7 @@ async function* walk(
       for (const line of some) {
         if (next?.leaf === at) {
           const leaf = readLeaf(line.toString('utf8'));
-          if (leaf.type === 'object' && MIGRATED.has(leaf.outcome) && isAsked(leaf)) yield { at, leaf, key: next.key };
+          if (leaf.type === 'object' && isAsked(leaf)) yield { at, leaf, key: next.key };
           next = keys.next().value;
         }
         at += 1;

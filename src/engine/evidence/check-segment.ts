@@ -29,7 +29,7 @@ export async function checkSegment(
   const hashes = readExactly(folder, file);
   if (hashes.byteLength !== leaves * 32 || rootOfHashes(Buffer.from(hashes)).toString('hex') !== root)
     throw fault(file.name, 'the hashes are not those of the tree that the head signs');
-  const bytes = readFileSync(join(folder, lines.name));
+  const bytes = readSome(folder, lines);
   let i = 0;
   const objects = new Runs(hashes, rules);
   const check = (line: Buffer): void => {
@@ -90,19 +90,35 @@ const CHUNK = 256 * 1024;
 /** The leaves of a compressed segment, some at a time; also of one that was changed, as far as they can be read. */
 export async function* linesIn(bytes: Buffer, name: string, next: () => number): AsyncGenerator<readonly Buffer[]> {
   const unpacked = Readable.from([bytes]).pipe(createZstdDecompress({ chunkSize: CHUNK }));
-  let rest: Buffer = Buffer.alloc(0);
+  // The beginning of a leaf whose end has not come; put together once it has.
+  let held: Buffer[] = [];
+  let size = 0;
   try {
-    for await (const chunk of unpacked) {
-      const text = rest.byteLength === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]);
-      yield linesOf(text);
-      rest = text.subarray(text.lastIndexOf(10) + 1);
-      if (rest.byteLength > LONGEST) throw fault(name, `leaf ${next()} is longer than a leaf can be`);
+    for await (const chunk of unpacked as AsyncIterable<Buffer>) {
+      const end = chunk.lastIndexOf(10) + 1;
+      if (end > 0) {
+        yield linesOf(held.length === 0 ? chunk : Buffer.concat([...held, chunk]));
+        held = [];
+        size = 0;
+      }
+      if (end < chunk.byteLength) held.push(chunk.subarray(end));
+      size += chunk.byteLength - end;
+      if (size > LONGEST) throw fault(name, `leaf ${next()} is longer than a leaf can be`);
     }
   } catch (error) {
     if (error instanceof FerryError) throw error;
     throw fault(name, `it cannot be decompressed: leaf ${next()} and what follows cannot be read`);
   }
-  if (rest.byteLength > 0) throw fault(name, `leaf ${next()} has no end`);
+  if (size > 0) throw fault(name, `leaf ${next()} has no end`);
+}
+
+/** A changed file too, so that its first wrong leaf can be named; not one that was made to fill the memory. */
+function readSome(folder: string, { name, bytes }: BundleFile): Buffer {
+  const path = join(folder, name);
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw fault(name, 'the file is missing');
+  if (size > bytes + LONGEST) throw fault(name, `it has ${size} bytes, and had ${bytes} when it was signed`);
+  return readFileSync(path);
 }
 
 function readExactly(folder: string, { name, bytes, sha256 }: BundleFile): Buffer {

@@ -69,7 +69,7 @@ export async function checkBundle(work: CheckWork): Promise<CheckedBundle> {
   const earlier = wanted === undefined ? checkHeads(folder, head, key) : 0;
   if (wanted === undefined) checkCopies(folder, key, head);
   const stampedAt = present.has(FILES.timestamp)
-    ? wrong(FILES.timestamp, () => checkTimestamp(readFileSync(join(folder, FILES.timestamp)), Buffer.from(headText)))
+    ? wrong(FILES.timestamp, () => checkTimestamp(readStamp(folder), Buffer.from(headText)))
     : undefined;
   return { head, segments: manifest.segments.length, leaves, earlierHeads: earlier, stampedAt, counted, manifest };
 }
@@ -148,11 +148,18 @@ function filesOf(folder: string): ReadonlySet<string> {
     return new Set(
       all
         .filter((entry) => !entry.isDirectory())
+        .map((entry) => requireFile(join(entry.parentPath, entry.name), entry.name) && entry)
         .map(({ parentPath, name }) => join(parentPath, name).slice(join(root).length + 1)),
     );
-  } catch {
-    throw noBundle(folder);
+  } catch (error) {
+    throw error instanceof FerryError ? error : noBundle(folder);
   }
+}
+
+/** What is read without end, or waits for someone to write it, is none. */
+function requireFile(path: string, name: string): true {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) throw fault(name, 'it is not a file');
+  return true;
 }
 
 function readText(folder: string, name: string): string {
@@ -165,6 +172,15 @@ function readText(folder: string, name: string): string {
   } catch {
     throw fault(name, 'it is not UTF-8 text');
   }
+}
+
+/** Of an answer of a time stamping authority, with its certificates. */
+const LONGEST_STAMP = 1024 * 1024;
+
+function readStamp(folder: string): Buffer {
+  const path = join(folder, FILES.timestamp);
+  if (statSync(path).size > LONGEST_STAMP) throw fault(FILES.timestamp, `it is longer than ${LONGEST_STAMP} bytes`);
+  return readFileSync(path);
 }
 
 function noBundle(folder: string): FerryError {

@@ -27,6 +27,8 @@ export interface GatherWork {
   readonly version: string;
   /** The secret that keys are hashed with, where the plan names one; only the first time counts. */
   readonly salt?: Uint8Array | undefined;
+  /** That the ledger was rebuilt: said before anything else, once. */
+  readonly recovery?: LeafOf<'recovery'> | undefined;
 }
 
 /** Objects in one transaction. */
@@ -39,6 +41,8 @@ const PAGE = 2_000;
 export function gather(work: GatherWork): void {
   const { plan, ledger } = work;
   const salt = ledger.log.salt(work.salt);
+  const { recovery } = work;
+  if (recovery !== undefined && ledger.log.size === 0) sayAll(ledger, [{ subject: 'recovery', leaf: recovery }]);
   sayAll(ledger, others(work));
   sayAccess(ledger);
   sayAll(ledger, [...egress(ledger), ...testimony(ledger)]);
@@ -192,7 +196,8 @@ function objectLeaf(plan: Plan, ledger: Ledger, secret: Buffer, { row, source, c
     type: 'object',
     partition: row.partition,
     source,
-    sourceVersion: isBucket(source) ? row.revision : undefined,
+    // After a recovery it may not be known.
+    sourceVersion: isBucket(source) && row.revision !== '' ? row.revision : undefined,
     key: keyDigest(saltOf(secret, source, row.key), row.key),
     size: row.size,
     sha256: row.sha256,

@@ -21,6 +21,8 @@ export interface Counted {
   readonly calls: number;
   readonly scans: number;
   readonly audits: number;
+  /** Leaves of objects whose tombstone is older than the log, which a recovery began anew: how it came about is in the log before. */
+  readonly recovered: number;
 }
 
 /**
@@ -48,6 +50,8 @@ export class Rules {
   #scans = 0;
   #audits = 0;
   #tally: LeafOf<'tally'> | undefined;
+  #recoveredAt: string | undefined;
+  #recovered = 0;
 
   /** @param auditors keys of theirs; without any, their signatures are not judged. */
   constructor(head: Head, auditors: readonly Ed25519PublicKey[] = []) {
@@ -84,20 +88,29 @@ export class Rules {
     if (this.#leaves > 0 && this.#tally === undefined) throw new Error('no leaf counts the objects');
     if (this.#standing.twins()) throw new Error('two leaves are each the first of one object');
     const planned = this.#tally?.planned ?? 0;
-    return { outcomes: this.#sum(), planned, calls: this.#calls, scans: this.#scans, audits: this.#audits };
+    const [calls, scans, audits, recovered] = [this.#calls, this.#scans, this.#audits, this.#recovered];
+    return { outcomes: this.#sum(), planned, calls, scans, audits, recovered };
   }
 
   #object(leaf: ObjectLeaf, at: number): void {
     this.#checkRoute(leaf);
-    checkProof(leaf);
+    const [isOld, isOldPurge] = [this.#isOlder(leaf.tombstone?.at), this.#isOlder(leaf.purge?.at)];
+    if (isOld) this.#recovered += 1;
+    checkProof(leaf, isOld, isOldPurge);
     const whose = this.#standing.whose(leaf);
     const bytes = leaf.sha256 === undefined ? -1 : Number.parseInt(leaf.sha256.slice(0, 13), 16);
     const before = leaf.was === undefined ? undefined : this.#replaced(leaf.was);
     if (before !== undefined) checkSuccession(leaf, before, whose, bytes);
-    if (leaf.tombstone !== undefined && before?.tombstoned !== true) this.#approve('tombstone', leaf.tombstone.at);
-    if (leaf.purge !== undefined && before?.purged !== true) this.#approve('purge', leaf.purge.at);
+    if (leaf.tombstone !== undefined && before?.tombstoned !== true && !isOld)
+      this.#approve('tombstone', leaf.tombstone.at);
+    if (leaf.purge !== undefined && before?.purged !== true && !isOldPurge) this.#approve('purge', leaf.purge.at);
     this.#standing.put(at, leaf, whose, bytes);
     this.#of(leaf.partition)[leaf.outcome] += 1;
+  }
+
+  /** Whether it came about before the log that a recovery began. */
+  #isOlder(time: string | undefined): boolean {
+    return time !== undefined && this.#recoveredAt !== undefined && time < this.#recoveredAt;
   }
 
   #checkRoute({ partition, source, centre }: ObjectLeaf): void {
@@ -135,6 +148,13 @@ export class Rules {
     else if (leaf.type === 'tally') this.#compare(leaf);
     else if (leaf.type === 'scan') this.#scans += 1;
     else if (leaf.type === 'audit') this.#audit(leaf);
+    else if (leaf.type === 'recovery') this.#recovery(leaf);
+  }
+
+  /** At any other place it would excuse what this log itself has to prove. */
+  #recovery({ at }: LeafOf<'recovery'>): void {
+    if (this.#next !== 1) throw new Error('a recovery is told that does not begin the log');
+    this.#recoveredAt = at;
   }
 
   #audit({ envelope }: LeafOf<'audit'>): void {
@@ -211,21 +231,30 @@ const COPIED: ReadonlySet<string> = new Set(['copied', 'verified', 'tombstoned',
 const PROVEN: ReadonlySet<string> = new Set(['verified', 'tombstoned', 'purged', 'restored']);
 const EMPTIED: ReadonlySet<string> = new Set(['tombstoned', 'purged', 'restored']);
 
-/** What a leaf must prove by itself. Times of this form compare as text. */
-function checkProof(leaf: ObjectLeaf): void {
+/**
+ * What a leaf must prove by itself. Times of this form compare as text.
+ *
+ * @param isOld its tombstone is older than a log that was begun anew: the verification before it is in the log before, and the copy was
+ * proven again by the recovery. So `isOldPurge` of its purge.
+ */
+function checkProof(leaf: ObjectLeaf, isOld: boolean, isOldPurge: boolean): void {
   const { outcome, verified, tombstone, purge } = leaf;
   if (COPIED.has(outcome) && leaf.sha256 === undefined && leaf.history === undefined)
     throw new Error(`it is ${outcome} without a digest of what was copied`);
-  if (PROVEN.has(outcome) && verified === undefined) throw new Error(`it is ${outcome} and no copy was verified`);
+  const isGivenBack = isOld && outcome === 'restored';
+  if (PROVEN.has(outcome) && verified === undefined && !isGivenBack)
+    throw new Error(`it is ${outcome} and no copy was verified`);
   if (EMPTIED.has(outcome) && tombstone === undefined) throw new Error(`it is ${outcome} and has no tombstone`);
   if (tombstone !== undefined) {
-    if (verified === undefined || verified.at > tombstone.at)
+    if (!isOld && (verified === undefined || verified.at > tombstone.at))
       throw new Error('its tombstone is older than the verification of the copy');
     if (tombstone.holdUntil < tombstone.at) throw new Error('its hold ended before the tombstone was made');
   }
   if (outcome === 'purged' && purge === undefined) throw new Error('it is purged and nothing tells when');
   if (purge !== undefined && (tombstone === undefined || purge.at < tombstone.holdUntil))
     throw new Error('it was purged before its hold ended');
+  if (isOld && purge !== undefined && !isOldPurge && (verified === undefined || verified.at > purge.at))
+    throw new Error('its purge is older than the verification of the copy');
 }
 
 /** Whether one state can follow another, over whatever lies between. */

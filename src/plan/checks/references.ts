@@ -6,7 +6,7 @@ import { quote } from '../show.ts';
 interface Reference {
   readonly path: Path;
   readonly store: string;
-  readonly role: 'source' | 'centre';
+  readonly role: 'source' | 'centre' | 'control';
 }
 
 /** Names of partitions, and who names which store. Works on the document as it stands, so that it can speak beside other errors. */
@@ -28,10 +28,12 @@ export function checkReferences(root: unknown, places: Places, report: Report): 
     report.add(path, `there is no store ${name.startsWith('"') ? name : 'of this name'}${hint}`);
   }
   checkRoles(root, references, places, report);
+  checkControl(references, places, report);
   // A reference that is missing or could not be expanded may name any of them.
   const partitions = itemsOf(valueAt(root, ['partitions'])).length;
   const excludes = itemsOf(valueAt(root, ['exclude'])).length;
-  const complete = partitions > 0 && references.length === 2 * partitions + excludes;
+  const controls = valueAt(root, ['control']) === undefined ? 0 : 1;
+  const complete = partitions > 0 && references.length === 2 * partitions + excludes + controls;
   if (!complete || references.some(({ path }) => report.silenced(path))) return;
   for (const store of stores) {
     if (!named.has(store))
@@ -67,6 +69,7 @@ function referencesOf(root: unknown): Reference[] {
     note(['partitions', i, 'to'], 'centre');
   }
   for (const i of itemsOf(valueAt(root, ['exclude'])).keys()) note(['exclude', i, 'from'], 'source');
+  note(['control'], 'control');
   return references;
 }
 
@@ -89,4 +92,17 @@ function checkRoles(root: unknown, references: readonly Reference[], places: Pla
       `the store ${quote(store)} is read from in line ${line} and cannot be a centre as well; use two stores or two plans`,
     );
   }
+}
+
+/** Workers put what they know of objects there: among user data it would become an object itself. */
+function checkControl(references: readonly Reference[], places: Places, report: Report): void {
+  const control = references.find(({ role }) => role === 'control');
+  if (control === undefined || report.silenced(control.path)) return;
+  const other = references.find(({ role, store }) => role !== 'control' && store === control.store);
+  if (other === undefined) return;
+  const line = places.at(other.path).line;
+  report.add(
+    control.path,
+    `the store ${quote(control.store)} has user data, by line ${line}, and cannot be the control store as well; name another one`,
+  );
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { limitsSchema } from './limits.ts';
-import { mapping, named, oneOf } from './parts.ts';
+import { mapping, named, oneOf, text } from './parts.ts';
 import { residencySchema, runnerSchema } from './places.ts';
 import { excludeSchema, partitionsSchema } from './routing.ts';
 import { storesSchema } from './stores.ts';
@@ -15,6 +15,10 @@ export const planSchema = mapping(
     residency: residencySchema.prefault({}),
     runner: runnerSchema.optional(),
     stores: storesSchema,
+    control: text(
+      'the name of a store',
+      'The store through which workers on several machines share the work (`run --engine temporal`); no partition names it.',
+    ).optional(),
     partitions: partitionsSchema,
     exclude: excludeSchema,
     unassigned: oneOf(['refuse', 'allow'], 'Whether objects that no rule selects stop a run.').default('refuse'),

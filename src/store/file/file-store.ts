@@ -9,6 +9,7 @@ import {
   type Body,
   type CallOptions,
   type KeptBytes,
+  type KeptReader,
   type ListEntry,
   type ListOptions,
   type ObjectHead,
@@ -146,6 +147,22 @@ export class FileStore implements Store {
     } catch (error) {
       throw asStoreError(error, { store: this.name, op: 'list kept bytes' });
     }
+  }
+
+  async openKept(name: string, options: CallOptions = {}): Promise<KeptReader | undefined> {
+    return await this.#do('read kept', undefined, async () => {
+      const held = await this.#swap.heldNamed(name);
+      if (held === undefined) return undefined;
+      const { ino, size, mtimeMs } = held.stats;
+      const at = { store: this.name, op: 'read kept', key: name };
+      const reader = await readObject(this.#view, at, held.file, options);
+      // Renaming it has moved the time of last change, which had been that of the last write unless someone touched the file.
+      return {
+        ...reader,
+        kept: `${name}/${revisionOf(held.stats)}`,
+        likely: `${ino}-${size}-${mtimeMs}-${mtimeMs}`,
+      };
+    });
   }
 
   async head(key: string): Promise<ObjectHead | undefined> {

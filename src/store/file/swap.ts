@@ -127,6 +127,17 @@ export class Swap {
     return written;
   }
 
+  /** The kept file that has this digest in its name, lasting or not, whatever state it is in. */
+  async heldNamed(name: string): Promise<Held | undefined> {
+    const file = this.heldFile(name);
+    const beside = (await namesIn(dirname(file))).filter((other) => other.startsWith(`${basename(file)}.`)).sort();
+    for (const other of [file, ...beside.map((one) => join(dirname(file), one))]) {
+      const stats = await statsOf(other);
+      if (stats !== undefined) return { file: other, stats };
+    }
+    return undefined;
+  }
+
   /** The lasting name of kept bytes. */
   heldFile(kept: string): string {
     const name = kept.split('/')[0] ?? '';

@@ -33,6 +33,8 @@ async function* counted(
     for await (const chunk of stream) {
       signal?.throwIfAborted();
       seen += chunk.byteLength;
+      // One without an end would else be read without end.
+      if (seen > size) break;
       yield chunk;
     }
   } catch (error) {
@@ -46,6 +48,8 @@ async function* counted(
       cause: error,
     });
   }
+  if (seen > size)
+    throw new StoreError({ ...at, kind: 'cut', why: `the answer has more than the ${size} bytes that it announced` });
   if (seen !== size)
     throw new StoreError({ ...at, kind: 'cut', why: `the answer ended after ${seen} of ${size} bytes` });
 }

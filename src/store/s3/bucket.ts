@@ -3,8 +3,11 @@ import type { S3StoreSpec } from '../../plan/types.ts';
 import { StoreError, type StoreErrorKind } from '../store.ts';
 import type { Encryption } from './encryption.ts';
 import { asStoreError } from './errors.ts';
-import { fullKey } from './keys.ts';
+import { decodeListed, fullKey, REPLACEMENT } from './keys.ts';
 import { whyLocked } from './locked.ts';
+
+/** Of what a server said, in an error. */
+const LONGEST_SHOWN = 200;
 
 export type Versioning = 'enabled' | 'suspended' | 'off' | 'unknown';
 
@@ -57,6 +60,35 @@ export class Bucket {
       const why = error instanceof StoreError ? await whyLocked(this, key, error, version) : undefined;
       throw why === undefined ? error : this.error('denied', op, key, why, error);
     }
+  }
+
+  /** A key out of a listing, with the store's own prefix. @throws StoreError `other` where it is said to be encoded, and is not. */
+  told(op: string, text: string, encoded: boolean): string {
+    if (!encoded) return text;
+    try {
+      return decodeListed(text);
+    } catch (error) {
+      const why = `the server says that it encodes keys, but ${JSON.stringify(text.slice(0, LONGEST_SHOWN))} is no encoded one`;
+      throw this.error('other', op, undefined, why, error);
+    }
+  }
+
+  /**
+   * The store's own key out of one that a listing tells. What lies elsewhere is none of the store's, whoever says so.
+   *
+   * @throws StoreError `other` where it does not begin with the store's prefix.
+   */
+  inside(op: string, full: string): string {
+    // XML may have bent the prefix as well as the rest.
+    if (full.startsWith(this.prefix) || full.includes(REPLACEMENT)) return full.slice(this.prefix.length);
+    const why = `the server lists ${JSON.stringify(full.slice(0, LONGEST_SHOWN))}, which is not below the prefix that it was asked for`;
+    throw this.error('other', op, undefined, why);
+  }
+
+  /** A number of bytes that a server tells. @throws StoreError `other` for what can be none. */
+  size(op: string, key: string | undefined, told: number | undefined): number {
+    if (told === undefined || (Number.isSafeInteger(told) && told >= 0)) return told ?? 0;
+    throw this.error('other', op, key, `the server tells a size of ${told} bytes`);
   }
 
   error(kind: StoreErrorKind, op: string, key: string | undefined, why: string, cause?: unknown): StoreError {

@@ -2,6 +2,7 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { fromIni, fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { FerryError } from '../../base/errors.ts';
+import { keepSecret } from '../../base/secrets.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
 import { sendsExpires } from './attributes.ts';
 import { hastened } from './hot/hasten.ts';
@@ -111,8 +112,11 @@ function credentialsOf({ name: store, region, credentials: spec }: S3StoreSpec, 
     case 'env': {
       const accessKeyId = variable(store, env, spec.accessKeyIdEnv);
       const secretAccessKey = variable(store, env, spec.secretAccessKeyEnv);
+      keepSecret(secretAccessKey);
       if (spec.sessionTokenEnv === undefined) return { accessKeyId, secretAccessKey };
-      return { accessKeyId, secretAccessKey, sessionToken: variable(store, env, spec.sessionTokenEnv) };
+      const sessionToken = variable(store, env, spec.sessionTokenEnv);
+      keepSecret(sessionToken);
+      return { accessKeyId, secretAccessKey, sessionToken };
     }
   }
 }
@@ -122,9 +126,19 @@ function asker(region: string) {
   return { region, requestHandler: new NodeHttpHandler(), logger: SILENT };
 }
 
-/** Without what the SDK hands over of the client that it is for, its connections among it. */
-function apart<T>(provider: () => Promise<T>): () => Promise<T> {
-  return async () => await provider();
+/** Without what the SDK hands over of the client that it is for, its connections among it. What is found is known as a secret. */
+function apart<T extends Found>(provider: () => Promise<T>): () => Promise<T> {
+  return async () => {
+    const found = await provider();
+    keepSecret(found.secretAccessKey);
+    keepSecret(found.sessionToken);
+    return found;
+  };
+}
+
+interface Found {
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
 }
 
 function variable(store: string, env: Env, name: string): string {

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { FerryError, messageOf } from '../../base/errors.ts';
+import { keepSecret } from '../../base/secrets.ts';
 import type { CustomerKeySpec } from '../../plan/types.ts';
 
 /** What AES-256 takes. */
@@ -25,9 +26,10 @@ export function customerKey(
   spec: CustomerKeySpec,
   env: Readonly<Record<string, string | undefined>>,
 ): CustomerKey {
-  return spec.keyFile === undefined
-    ? fromVariable(store, spec.keyEnv, env[spec.keyEnv])
-    : fromFile(store, spec.keyFile);
+  const found =
+    spec.keyFile === undefined ? fromVariable(store, spec.keyEnv, env[spec.keyEnv]) : fromFile(store, spec.keyFile);
+  keepSecret(found.key);
+  return found;
 }
 
 function fromVariable(store: string, name: string, value: string | undefined): CustomerKey {

@@ -17,6 +17,8 @@ const CODES: Readonly<Record<string, StoreErrorKind>> = {
   // The credentials' source gives a fresh one at the next try.
   ExpiredToken: 'transient',
   InvalidToken: 'denied',
+  // What versitygw says of a key that is not known (HTTP 404).
+  XAdminUserNotFound: 'denied',
   RequestTimeTooSkewed: 'transient',
   RequestTimeout: 'transient',
   InternalError: 'transient',
@@ -87,7 +89,7 @@ export function asStoreError(
   error: unknown,
   at: { readonly store: string; readonly op: string; readonly key?: string },
 ): unknown {
-  if (!(error instanceof Error) || error instanceof StoreError || error.name === 'AbortError') return error;
+  if (!(error instanceof Error) || error instanceof StoreError || isAbort(error)) return error;
   // What the guard over connections, a pin or the sighting refused is final, however deep it lies.
   const refused = refusalIn(error);
   if (refused !== undefined) return refused;
@@ -97,22 +99,34 @@ export function asStoreError(
   return new StoreError({ ...at, kind, why, cause: error });
 }
 
+/** A server may call its own error so. */
+function isAbort(error: Error): boolean {
+  return error.name === 'AbortError' && statusOf(error) === undefined;
+}
+
 function refusalIn(error: unknown, depth = 0): FerryError | undefined {
   if (error instanceof FerryError) return error;
   return error instanceof Error && depth < 8 ? refusalIn(error.cause, depth + 1) : undefined;
 }
 
 function kindOf(error: Error): StoreErrorKind | undefined {
-  const byCode = CODES[error.name] ?? SYSTEM[systemCode(error) ?? ''];
+  const byCode = entryOf(CODES, error.name) ?? entryOf(SYSTEM, systemCode(error) ?? '');
   if (byCode !== undefined) return byCode;
   if (isCertificateFault(error)) return 'untrusted';
   if (error.name === 'TimeoutError') return 'transient';
+  // What came is no HTTP: https://github.com/nodejs/undici/blob/main/docs/docs/api/Errors.md
+  if (error.name === 'HTTPParserError') return 'other';
   // The SDK found no credentials, or could not use them: no request was made.
   if (error.name === 'CredentialsProviderError') return 'denied';
   const status = statusOf(error);
   // What has a system code comes from the socket or from TLS: a certificate that is not trusted, an answer that is no HTTP.
   if (status === undefined) return systemCode(error) === undefined ? undefined : 'other';
   return STATUSES[status] ?? (status >= 500 ? 'transient' : 'other');
+}
+
+/** Names come from servers, which may say `constructor`. */
+function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 function isCertificateFault(error: Error): boolean {
@@ -141,11 +155,16 @@ function archived(error: Error, store: string): string {
   return `it is archived${storageClass === undefined ? '' : ` (${storageClass})`}: restore it at ${store} first`;
 }
 
+const NONSENSE = [TypeError, RangeError, SyntaxError, URIError];
+
 /** What the SDK says of the answer of something that does not speak S3: a proxy, a web server that found no such page. */
 const NOT_XML = /^@aws-sdk XML parse error/;
 
 function whyOf(error: Error): string {
   const status = statusOf(error);
+  // The SDK's own, over an answer that it cannot make sense of: its words are for programmers.
+  if (status !== undefined && NONSENSE.some((kind) => error instanceof kind))
+    return `the answer cannot be read as one of S3 (HTTP ${status})`;
   const code = systemCode(error);
   // The SDK's hints to programmers come on further lines.
   const message = messageOf(error).split('\n')[0] ?? '';

@@ -25,9 +25,9 @@ export async function headOf(
 ): Promise<ObjectHead> {
   const head = {
     key,
-    size: output.ContentLength ?? 0,
+    size: bucket.size('head', key, output.ContentLength),
     revision: revisionOf(output.ETag),
-    modified: output.LastModified?.getTime() ?? 0,
+    modified: timeOf(output.LastModified),
     attributes: await attributesIn(bucket, key, output, options),
   };
   const sha256 = wholeDigest(output.ChecksumSHA256, output.ChecksumType);
@@ -80,6 +80,11 @@ export function wholeSize(contentRange: string | undefined): number {
 /** An ETag without its quotes. */
 export function revisionOf(tag: string | undefined): string {
   return (tag ?? '').replaceAll('"', '');
+}
+
+/** Milliseconds since 1970; 0 where a server tells no time that there is. */
+export function timeOf(date: Date | undefined): number {
+  return date?.getTime() || 0;
 }
 
 /** A revision as a condition names it. */

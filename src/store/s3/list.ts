@@ -1,14 +1,16 @@
 import { type _Object, ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import type { ListEntry, ListOptions } from '../store.ts';
 import { type Bucket, http } from './bucket.ts';
-import { revisionOf } from './facts.ts';
-import { decodeListed, REPLACEMENT } from './keys.ts';
+import { revisionOf, timeOf } from './facts.ts';
+import { CIRCLE, Forward, NOWHERE } from './forward.ts';
+import { REPLACEMENT } from './keys.ts';
 import { Legible } from './legible.ts';
 
 /** All objects of the bucket below the store's prefix, page by page. */
 export async function* listBucket(bucket: Bucket, options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
   const { prefix = '', after } = options;
   const legible = new Legible(bucket, options);
+  const forward = new Forward();
   let next: Next | undefined = after === undefined ? {} : { StartAfter: bucket.prefix + after };
   while (next !== undefined) {
     const input = { Bucket: bucket.name, Prefix: bucket.prefix + prefix, EncodingType: 'url' as const, ...next };
@@ -21,6 +23,8 @@ export async function* listBucket(bucket: Bucket, options: ListOptions): AsyncGe
     const entries = encoded ? listed : await legible.page(listed);
     yield entries;
     next = page.IsTruncated === true ? onward(bucket, page.NextContinuationToken, encoded, entries) : undefined;
+    const mayGoOn = next === undefined || forward.mayGoTo(next.ContinuationToken ?? next.StartAfter ?? '');
+    if (!mayGoOn || !forward.advances(entries.at(-1)?.key)) throw bucket.error('other', 'list', undefined, CIRCLE);
   }
 }
 
@@ -31,8 +35,7 @@ interface Next {
 
 /** Where a listing goes on. A token that is a key which XML has bent would skip what sorts up to it. */
 function onward(bucket: Bucket, token: string | undefined, encoded: boolean, entries: readonly ListEntry[]): Next {
-  if (token === undefined || token === '')
-    throw bucket.error('other', 'list', undefined, 'the server says that there is more but not where it goes on');
+  if (token === undefined || token === '') throw bucket.error('other', 'list', undefined, NOWHERE);
   if (encoded || !token.includes(REPLACEMENT)) return { ContinuationToken: token };
   const last = entries.findLast((entry) => entry.unusable === undefined);
   if (last !== undefined) return { StartAfter: bucket.prefix + last.key };
@@ -42,19 +45,10 @@ function onward(bucket: Bucket, token: string | undefined, encoded: boolean, ent
 
 function entryOf(bucket: Bucket, item: _Object, encoded: boolean): ListEntry[] {
   // Not even a blank: the parser of XML gives nothing for a key of blanks and line feeds.
-  const name = encoded ? decoded(bucket, item.Key ?? '') : item.Key || REPLACEMENT;
-  const key = name.slice(bucket.prefix.length);
+  const key = bucket.inside('list', encoded ? bucket.told('list', item.Key ?? '', true) : item.Key || REPLACEMENT);
+  const size = bucket.size('list', key, item.Size);
   if (key === '') return nameless(item);
-  return [{ key, size: item.Size ?? 0, revision: revisionOf(item.ETag), modified: item.LastModified?.getTime() ?? 0 }];
-}
-
-function decoded(bucket: Bucket, text: string): string {
-  try {
-    return decodeListed(text);
-  } catch (error) {
-    const why = `the server says that it encodes keys, but ${JSON.stringify(text)} is no encoded one`;
-    throw bucket.error('other', 'list', undefined, why, error);
-  }
+  return [{ key, size, revision: revisionOf(item.ETag), modified: timeOf(item.LastModified) }];
 }
 
 /** An object whose key is the store's prefix itself has none in this store. Empty, it is what consoles make of a folder. */

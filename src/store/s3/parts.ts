@@ -22,17 +22,20 @@ import {
 } from '../store.ts';
 import { attributeInput } from './attributes.ts';
 import { type Bucket, http } from './bucket.ts';
-import { headOf } from './facts.ts';
-import { decodeListed } from './keys.ts';
+import { headOf, timeOf } from './facts.ts';
+import { CIRCLE, Forward, NOWHERE } from './forward.ts';
 import { S3PartCopies } from './part-copies.ts';
 import { spareNull } from './versioning.ts';
 
 const MIB = 1024 ** 2;
 
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+const MOST_PARTS = 10_000;
+
 /** Multipart uploads (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html), each part with its SHA-256. */
 export class S3Parts implements PartStore {
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-  readonly limits = { smallest: 5 * MIB, largest: 5 * 1024 * MIB, most: 10_000 };
+  readonly limits = { smallest: 5 * MIB, largest: 5 * 1024 * MIB, most: MOST_PARTS };
   readonly copies: S3PartCopies;
   readonly #in: Bucket;
 
@@ -78,6 +81,7 @@ export class S3Parts implements PartStore {
 
   async list(key: string, upload: string, options: CallOptions = {}): Promise<readonly DigestedPart[] | undefined> {
     const parts: DigestedPart[] = [];
+    const forward = new Forward();
     let marker: string | undefined;
     try {
       do {
@@ -89,9 +93,11 @@ export class S3Parts implements PartStore {
         for (const { PartNumber, Size, ETag, ChecksumSHA256 } of page.Parts ?? []) {
           if (PartNumber === undefined) continue;
           const sha256 = ChecksumSHA256 === undefined ? {} : { sha256: hexOf(ChecksumSHA256) };
-          parts.push({ number: PartNumber, size: Size ?? 0, tag: ETag ?? '', ...sha256 });
+          parts.push({ number: PartNumber, size: this.#in.size('list parts', key, Size), tag: ETag ?? '', ...sha256 });
         }
         marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+        if (marker !== undefined && (parts.length > MOST_PARTS || !forward.mayGoTo(marker)))
+          throw this.#in.error('other', 'list parts', key, CIRCLE);
       } while (marker !== undefined);
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'absent') return undefined;
@@ -159,15 +165,16 @@ export class S3Parts implements PartStore {
     // Asked for by the exact key: MinIO knows no other prefix.
     const command = new ListMultipartUploadsCommand({ Bucket, Prefix: Key, EncodingType: 'url' });
     const page = await this.#in.send('list uploads', key, () => this.#in.client.send(command, http(options)));
-    const isMine = (text = ''): boolean => (page.EncodingType === 'url' ? decodeListed(text) : text) === Key;
+    const isMine = (text = ''): boolean => this.#in.told('list uploads', text, page.EncodingType === 'url') === Key;
     return (page.Uploads ?? []).flatMap(({ Key: found, UploadId, Initiated }) =>
-      isMine(found) && UploadId !== undefined ? [{ key, id: UploadId, begun: Initiated?.getTime() ?? 0 }] : [],
+      isMine(found) && UploadId !== undefined ? [{ key, id: UploadId, begun: timeOf(Initiated) }] : [],
     );
   }
 
   async *all(options: UploadListOptions): AsyncGenerator<readonly Upload[]> {
     const { after, unprefixed } = options;
     const prefix = this.#in.prefix + options.prefix;
+    const forward = new Forward();
     let at: UploadMarker | undefined = after && { KeyMarker: this.#in.prefix + after.key, UploadIdMarker: after.id };
     do {
       const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
@@ -179,29 +186,23 @@ export class S3Parts implements PartStore {
       const page: ListMultipartUploadsCommandOutput = await this.#in.send('list uploads', undefined, () =>
         this.#in.client.send(command, http(options)),
       );
-      const told = (text = ''): string => (page.EncodingType === 'url' ? decodeListed(text) : text);
+      const told = (text = ''): string => this.#in.told('list uploads', text, page.EncodingType === 'url');
       yield (page.Uploads ?? []).flatMap(({ Key, UploadId, Initiated }) => {
         const key = told(Key);
         if (!key.startsWith(prefix) || UploadId === undefined) return [];
-        return [{ key: key.slice(this.#in.prefix.length), id: UploadId, begun: Initiated?.getTime() ?? 0 }];
+        return [{ key: key.slice(this.#in.prefix.length), id: UploadId, begun: timeOf(Initiated) }];
       });
-      at = this.#onward(page, told(page.NextKeyMarker), at);
+      at = this.#onward(page, told(page.NextKeyMarker));
+      if (at !== undefined && !forward.mayGoTo(JSON.stringify(at)))
+        throw this.#in.error('other', 'list uploads', undefined, CIRCLE);
     } while (at !== undefined);
   }
 
   /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html: a key has any number of uploads, so both markers count. */
-  #onward(
-    page: ListMultipartUploadsCommandOutput,
-    KeyMarker: string,
-    last: UploadMarker | undefined,
-  ): UploadMarker | undefined {
+  #onward(page: ListMultipartUploadsCommandOutput, KeyMarker: string): UploadMarker | undefined {
     if (page.IsTruncated !== true) return undefined;
     const UploadIdMarker = page.NextUploadIdMarker ?? '';
-    const isSame = KeyMarker === last?.KeyMarker && UploadIdMarker === (last?.UploadIdMarker ?? '');
-    if (KeyMarker === '' || isSame) {
-      const why = 'the server says that there is more but not where it goes on';
-      throw this.#in.error('other', 'list uploads', undefined, why);
-    }
+    if (KeyMarker === '') throw this.#in.error('other', 'list uploads', undefined, NOWHERE);
     return UploadIdMarker === '' ? { KeyMarker } : { KeyMarker, UploadIdMarker };
   }
 

@@ -13,6 +13,7 @@ import {
   type Body,
   type CallOptions,
   type KeptBytes,
+  type KeptReader,
   type ListEntry,
   type ListOptions,
   type ObjectHead,
@@ -41,7 +42,7 @@ import { putObject } from './put.ts';
 import { readObject } from './read.ts';
 import type { Sighting } from './sighting.ts';
 import { headStaged, reinstateStaged, S3Staging } from './staged.ts';
-import { isStaged, isStagedKey, keyOfToken } from './staged-key.ts';
+import { isStaged, isStagedKey, keyOfToken, tokenNamed } from './staged-key.ts';
 import { historyOf, listStates } from './version-list.ts';
 import { reinstateVersion, spareNull, versioningOf } from './versioning.ts';
 import { S3Versions } from './versions.ts';
@@ -92,6 +93,17 @@ export class S3Store implements Store {
 
   keptBytes(options: CallOptions = {}): AsyncGenerator<KeptBytes> {
     return keptObjects(this.#in, options);
+  }
+
+  async openKept(name: string, options: CallOptions = {}): Promise<KeptReader | undefined> {
+    const kept = tokenNamed(name);
+    try {
+      const reader = await readObject(this.#in, 'read kept', keyOfToken(kept), options, {});
+      return { ...reader, kept, likely: reader.head.revision };
+    } catch (error) {
+      if (error instanceof StoreError && error.kind === 'absent') return undefined;
+      throw error;
+    }
   }
 
   /** Never makes a bucket: where it would lie is for an operator to decide. */

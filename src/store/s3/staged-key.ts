@@ -20,6 +20,11 @@ export function stagedToken(key: string, revision: string): string {
   return TOKEN + stagedKey(key, revision);
 }
 
+/** The same, of the copy that has this digest in its key. */
+export function tokenNamed(name: string): string {
+  return `${TOKEN}${FOLDER}${name}`;
+}
+
 /** Whether what the ledger keeps names a staged copy; else it is a version's id. */
 export function isStaged(kept: string): boolean {
   return kept.startsWith(TOKEN) && isStagedKey(kept.slice(TOKEN.length));

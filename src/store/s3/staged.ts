@@ -20,7 +20,6 @@ import { readerBody } from './body.ts';
 import { type Bucket, http } from './bucket.ts';
 import { attributesIn, etag, headOf } from './facts.ts';
 import type { AnswerBody } from './hot/exchange.ts';
-import { decodeListed } from './keys.ts';
 import type { S3Parts } from './parts.ts';
 import { putObject } from './put.ts';
 import { orDestroy, readObject } from './read.ts';
@@ -203,7 +202,7 @@ async function abortUploads(bucket: Bucket, at: string, options: CallOptions): P
   const list = new ListMultipartUploadsCommand({ Bucket, Prefix: Key, EncodingType: 'url' });
   const page = await bucket.send('list uploads', at, () => bucket.client.send(list, http(options)));
   for (const { Key: found = '', UploadId } of page.Uploads ?? []) {
-    if ((page.EncodingType === 'url' ? decodeListed(found) : found) !== Key) continue;
+    if (bucket.told('list uploads', found, page.EncodingType === 'url') !== Key) continue;
     const command = new AbortMultipartUploadCommand({ Bucket, Key, UploadId });
     try {
       await bucket.send('abort upload', at, () => bucket.client.send(command, http(options)));

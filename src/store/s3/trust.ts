@@ -7,6 +7,7 @@ import { readCertificates } from '../../base/certificates.ts';
 import { connectionsOf } from '../../base/egress.ts';
 import { FerryError, messageOf } from '../../base/errors.ts';
 import type { S3StoreSpec } from '../../plan/types.ts';
+import { boundedAnswer } from './bounded-answer.ts';
 import { identityCheck } from './pin.ts';
 
 /** What makes connections to one store, and to no other: over http (to the loopback alone), and over https. */
@@ -87,7 +88,7 @@ export class TrustingHandler extends NodeHttpHandler {
   override async handle(request: Request, options: Parameters<Handle>[1] = {}): Promise<Answer> {
     const { headers } = request;
     const waits = (headers['Expect'] ?? headers['expect']) === '100-continue';
-    if (!waits) return await super.handle(request, options);
+    if (!waits) return boundedAnswer(request, await super.handle(request, options));
     return await this.#waiting(request, options.abortSignal as AbortSignal | undefined);
   }
 

@@ -7,8 +7,9 @@ import {
 import type { CallOptions, ListOptions } from '../store.ts';
 import type { KeyHistory, KeyVersion, StateCursor, StateListOptions, StatePage, Version } from '../versions.ts';
 import { type Bucket, http } from './bucket.ts';
-import { revisionOf } from './facts.ts';
-import { BENT, decodeListed, REPLACEMENT } from './keys.ts';
+import { revisionOf, timeOf } from './facts.ts';
+import { CIRCLE, Forward, NOWHERE } from './forward.ts';
+import { BENT, REPLACEMENT } from './keys.ts';
 
 interface Page {
   /** In the server's order: keys as `list` gives them, the states of a key newest first. */
@@ -108,6 +109,7 @@ async function newestFirst(
 
 async function* pages(bucket: Bucket, query: Query): AsyncGenerator<Page> {
   let at: StateCursor | undefined = query.from;
+  const forward = new Forward();
   do {
     const command: ListObjectVersionsCommand = new ListObjectVersionsCommand({
       Bucket: bucket.name,
@@ -121,6 +123,8 @@ async function* pages(bucket: Bucket, query: Query): AsyncGenerator<Page> {
       bucket.client.send(command, http(query)),
     );
     at = onward(bucket, output);
+    if (at !== undefined && !forward.mayGoTo(JSON.stringify(at)))
+      throw bucket.error('other', 'list versions', undefined, CIRCLE);
     yield { ...pageOf(bucket, output), next: at };
   } while (at !== undefined);
 }
@@ -129,14 +133,9 @@ function onward(bucket: Bucket, output: ListObjectVersionsCommandOutput): StateC
   if (output.IsTruncated !== true) return undefined;
   const { NextKeyMarker, NextVersionIdMarker, EncodingType } = output;
   if (NextKeyMarker === undefined || NextKeyMarker === '') {
-    throw bucket.error(
-      'other',
-      'list versions',
-      undefined,
-      'the server says that there is more but not where it goes on',
-    );
+    throw bucket.error('other', 'list versions', undefined, NOWHERE);
   }
-  const key = EncodingType === 'url' ? decodeListed(NextKeyMarker) : NextKeyMarker;
+  const key = bucket.told('list versions', NextKeyMarker, EncodingType === 'url');
   return NextVersionIdMarker ? { key, version: NextVersionIdMarker } : { key };
 }
 
@@ -154,14 +153,14 @@ function listed(
   marker: boolean,
   encoded: boolean,
 ): KeyVersion {
-  const full = item.Key ?? '';
+  const key = bucket.inside('list versions', bucket.told('list versions', item.Key ?? '', encoded));
   return {
-    key: (encoded ? decodeListed(full) : full).slice(bucket.prefix.length),
+    key,
     version: item.VersionId ?? 'null',
     marker,
-    size: item.Size ?? 0,
+    size: bucket.size('list versions', key, item.Size),
     revision: revisionOf(item.ETag),
-    modified: item.LastModified?.getTime() ?? 0,
+    modified: timeOf(item.LastModified),
     latest: item.IsLatest === true,
   };
 }

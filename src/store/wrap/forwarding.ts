@@ -45,6 +45,10 @@ export class ForwardingStore implements Store {
     return inner.keptBytes && ((options) => inner.keptBytes?.(options) ?? nothing());
   }
 
+  get openKept(): Store['openKept'] {
+    return this.inner.openKept?.bind(this.inner);
+  }
+
   // A bucket knows them only once it is open.
   get holds(): ReadonlySet<AttributeName> {
     return this.inner.holds;

@@ -66,6 +66,11 @@ class LimitedStore extends ForwardingStore {
     return states && ((options) => this.#toll.each(states(options), options));
   }
 
+  override get openKept(): Store['openKept'] {
+    const open = super.openKept;
+    return open && ((name, options) => this.#toll.call(options, () => open(name, options)));
+  }
+
   override list(options: ListOptions): AsyncGenerator<readonly ListEntry[]> {
     return this.#toll.each(this.inner.list(options), options);
   }

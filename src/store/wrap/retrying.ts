@@ -79,6 +79,11 @@ class RetryingStore extends ForwardingStore {
     };
   }
 
+  override get openKept(): Store['openKept'] {
+    const open = super.openKept;
+    return open && ((name, options = {}) => this.#retry(() => open(name, options), options.signal));
+  }
+
   #retry<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     return retry(task, withSignal(this.#policy, signal));
   }

@@ -3,6 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** A server in a process of its own, which ends with the one that started it, however that ends. */
 export interface ServerProcess {
+  /** Of the server itself. */
+  readonly pid: number;
+  /** By SIGKILL. */
   stop(): Promise<void>;
 }
 
@@ -45,7 +48,7 @@ export async function startProcess(
     child.stdin.end();
     await ended;
   };
-  if (await isReady(url, over.signal)) return { stop };
+  if (await isReady(url, over.signal)) return { pid: child.pid ?? 0, stop };
   await stop();
   return said;
 }

@@ -11,6 +11,8 @@ type Tell = (text: string) => void;
 export async function prepareServers(tell: Tell): Promise<void> {
   await findVersitygw(tell);
   await findMoto(tell);
+  await findToxiproxy(tell);
+  await findTemporal(tell);
 }
 
 /** The project publishes no binary where tests can get one, so it is built with Go: about a minute, once. */
@@ -18,14 +20,42 @@ export const VERSITYGW_VERSION = 'v1.8.0';
 
 /** @throws Error with what `go` said, where it cannot be built: tests that need it fail, and are not left out. */
 export async function findVersitygw(tell: Tell = () => undefined): Promise<string> {
-  return await builtOnce(serverCache('versitygw', VERSITYGW_VERSION), 'versitygw', async (gobin) => {
-    tell(`building versitygw ${VERSITYGW_VERSION} with Go; this takes a minute or more, once`);
-    const packageName = `github.com/versity/versitygw/cmd/versitygw@${VERSITYGW_VERSION}`;
-    await run('go', ['install', packageName], {
+  const cache = serverCache('versitygw', VERSITYGW_VERSION);
+  return await goBuilt(cache, 'versitygw', `github.com/versity/versitygw/cmd/versitygw@${VERSITYGW_VERSION}`, tell);
+}
+
+/** Delays, cuts and resets connections between a client and a server. Built with Go in some seconds, once. */
+export const TOXIPROXY_VERSION = 'v2.5.0';
+
+/** @throws Error with what `go` said, where it cannot be built: tests that need it fail, and are not left out. */
+export async function findToxiproxy(tell: Tell = () => undefined): Promise<string> {
+  const cache = serverCache('toxiproxy', TOXIPROXY_VERSION);
+  // What `go install` makes of it is called `server`, which would tell nobody whose it is.
+  const source = `github.com/Shopify/toxiproxy/v2/cmd/server@${TOXIPROXY_VERSION}`;
+  return await goBuilt(cache, 'toxiproxy', source, tell, 'server');
+}
+
+/** @param made what `go install` calls the program. */
+async function goBuilt(cache: string, name: string, source: string, tell: Tell, made = name): Promise<string> {
+  return await builtOnce(cache, name, async (gobin) => {
+    tell(`building ${source} with Go; this can take a minute or more, once`);
+    await run('go', ['install', source], { env: { ...process.env, GOBIN: gobin }, maxBuffer: 64 * 1024 * 1024 });
+    return join(gobin, made);
+  });
+}
+
+/** Newer ones want a newer Go. */
+export const TEMPORAL_VERSION = 'v1.30.7';
+
+/** @throws Error with what `go` said, where it cannot be built: tests that need it fail, and are not left out. */
+export async function findTemporal(tell: Tell = () => undefined): Promise<string> {
+  return await builtOnce(serverCache('temporal', TEMPORAL_VERSION), 'temporal-server', async (gobin) => {
+    tell(`building the Temporal server ${TEMPORAL_VERSION} with Go; this takes some minutes, once`);
+    await run('go', ['install', `go.temporal.io/server/cmd/server@${TEMPORAL_VERSION}`], {
       env: { ...process.env, GOBIN: gobin },
       maxBuffer: 64 * 1024 * 1024,
     });
-    return join(gobin, 'versitygw');
+    return join(gobin, 'server');
   });
 }
 

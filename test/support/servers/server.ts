@@ -28,16 +28,21 @@ export function sharedMinio(): S3Server {
 /** Two processes may reach for one free port at once; the second one then tries another. */
 const TRIES = 5;
 
-/** @param program how to start it on a port. @throws Error with what the server said, where it does not come up. */
+/**
+ * @param program how to start it on a port.
+ * @param fixed the one port that it has to have; any free one, where left out.
+ * @throws Error with what the server said, where it does not come up.
+ */
 export async function startServer(
   server: Omit<S3Server, 'endpoint'>,
   ready: string,
   program: (port: number) => readonly string[],
   env: Readonly<Record<string, string>> = {},
+  fixed?: number,
 ): Promise<OwnServer> {
   let said = '';
   for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-    const port = await freePort();
+    const port = fixed ?? (await freePort());
     const endpoint = `http://127.0.0.1:${port}`;
     const started = await startProcess(program(port), endpoint + ready, env);
     if (typeof started !== 'string') return { ...server, endpoint, ...started };

@@ -7,49 +7,52 @@ export interface Answer {
 type How = 'text' | 'number' | 'time' | 'truth';
 
 /** Of all answers that are read here; the names are the SDK's. */
-const MEMBERS: Readonly<Record<string, readonly [member: string, how: How]>> = {
-  'content-length': ['ContentLength', 'number'],
-  'content-range': ['ContentRange', 'text'],
-  'content-type': ['ContentType', 'text'],
-  'content-encoding': ['ContentEncoding', 'text'],
-  'content-language': ['ContentLanguage', 'text'],
-  'content-disposition': ['ContentDisposition', 'text'],
-  'cache-control': ['CacheControl', 'text'],
-  expires: ['ExpiresString', 'text'],
-  etag: ['ETag', 'text'],
-  'last-modified': ['LastModified', 'time'],
-  'x-amz-checksum-sha256': ['ChecksumSHA256', 'text'],
-  'x-amz-checksum-type': ['ChecksumType', 'text'],
-  'x-amz-delete-marker': ['DeleteMarker', 'truth'],
-  'x-amz-object-lock-legal-hold': ['ObjectLockLegalHoldStatus', 'text'],
-  'x-amz-object-lock-mode': ['ObjectLockMode', 'text'],
-  'x-amz-object-lock-retain-until-date': ['ObjectLockRetainUntilDate', 'time'],
-  'x-amz-server-side-encryption': ['ServerSideEncryption', 'text'],
-  'x-amz-server-side-encryption-aws-kms-key-id': ['SSEKMSKeyId', 'text'],
-  'x-amz-server-side-encryption-customer-algorithm': ['SSECustomerAlgorithm', 'text'],
-  'x-amz-storage-class': ['StorageClass', 'text'],
-  'x-amz-tagging-count': ['TagCount', 'number'],
-  'x-amz-version-id': ['VersionId', 'text'],
-  'x-amz-website-redirect-location': ['WebsiteRedirectLocation', 'text'],
-};
+const MEMBERS = new Map<string, readonly [member: string, how: How]>(
+  Object.entries({
+    'content-length': ['ContentLength', 'number'],
+    'content-range': ['ContentRange', 'text'],
+    'content-type': ['ContentType', 'text'],
+    'content-encoding': ['ContentEncoding', 'text'],
+    'content-language': ['ContentLanguage', 'text'],
+    'content-disposition': ['ContentDisposition', 'text'],
+    'cache-control': ['CacheControl', 'text'],
+    expires: ['ExpiresString', 'text'],
+    etag: ['ETag', 'text'],
+    'last-modified': ['LastModified', 'time'],
+    'x-amz-checksum-sha256': ['ChecksumSHA256', 'text'],
+    'x-amz-checksum-type': ['ChecksumType', 'text'],
+    'x-amz-delete-marker': ['DeleteMarker', 'truth'],
+    'x-amz-object-lock-legal-hold': ['ObjectLockLegalHoldStatus', 'text'],
+    'x-amz-object-lock-mode': ['ObjectLockMode', 'text'],
+    'x-amz-object-lock-retain-until-date': ['ObjectLockRetainUntilDate', 'time'],
+    'x-amz-server-side-encryption': ['ServerSideEncryption', 'text'],
+    'x-amz-server-side-encryption-aws-kms-key-id': ['SSEKMSKeyId', 'text'],
+    'x-amz-server-side-encryption-customer-algorithm': ['SSECustomerAlgorithm', 'text'],
+    'x-amz-storage-class': ['StorageClass', 'text'],
+    'x-amz-tagging-count': ['TagCount', 'number'],
+    'x-amz-version-id': ['VersionId', 'text'],
+    'x-amz-website-redirect-location': ['WebsiteRedirectLocation', 'text'],
+  }),
+);
 
 const META = 'x-amz-meta-';
 
 /** What the SDK would give for an answer of success: the members that ferry reads. */
 export function outputOf({ status, headers }: Answer): Record<string, unknown> {
   const output: Record<string, unknown> = { $metadata: { httpStatusCode: status } };
-  let metadata: Record<string, string> | undefined;
+  let metadata: [name: string, value: string][] | undefined;
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined) continue;
-    const known = MEMBERS[name];
+    const known = MEMBERS.get(name);
     if (known !== undefined) output[known[0]] = read(value, known[1]);
     else if (name.startsWith(META)) {
-      metadata ??= {};
-      metadata[name.slice(META.length)] = value;
+      metadata ??= [];
+      metadata.push([name.slice(META.length), value]);
     }
   }
-  if (metadata !== undefined) output['Metadata'] = metadata;
+  // An object of its own members: one of them may be called __proto__.
+  if (metadata !== undefined) output['Metadata'] = Object.fromEntries(metadata);
   return output;
 }
 

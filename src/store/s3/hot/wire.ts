@@ -58,6 +58,9 @@ const ASKED_FROM = 2 * 1024 ** 2;
 /** Clocks may differ by less: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, `RequestTimeTooSkewed`. */
 const SKEW_MS = 5 * 60_000;
 
+/** A server refuses a request whose time differs from its own by more: the same page, `RequestTimeTooSkewed`. */
+const REFUSED_MS = 15 * 60_000;
+
 /**
  * Sends the requests of which a run makes the most without the SDK's middleware, which costs more than all the rest of a small object's
  * way. Endpoint, region and credentials stay the SDK's: the first request that it makes to the bucket itself shows where they are.
@@ -111,7 +114,8 @@ export class Wire {
     if (base === undefined) throw new Error('it is not known where the bucket is');
     this.#watch.asks(base);
     const path = base.path + escapedKey(request.key);
-    const headers = await this.#signed(base, path, request);
+    const signedAt = Date.now() + this.#client.config.systemClockOffset;
+    const headers = await this.#signed(base, path, request, signedAt);
     const target = request.query === '' ? path : `${path}?${request.query}`;
     const large = request.body !== undefined && request.body.byteLength >= ASKED_FROM;
     const answer = await (large
@@ -121,7 +125,9 @@ export class Wire {
     this.#watch.saw(base, { statusCode: status, headers: answer.headers, body, address: this.#address });
     if (status >= 300) {
       const error = await errorOf(answer, body);
-      this.#setClock(answer);
+      const skewMs = this.#setClock(answer, signedAt);
+      // An answer to HEAD has no body to say it in.
+      if (status === 403 && request.method === 'HEAD' && skewMs >= REFUSED_MS) error.name = 'RequestTimeTooSkewed';
       throw error;
     }
     const output = outputOf(answer);
@@ -134,14 +140,19 @@ export class Wire {
     void this.#base?.pool.destroy();
   }
 
-  async #signed({ signer, host }: Base, path: string, request: HotRequest): Promise<Record<string, string>> {
+  async #signed(
+    { signer, host }: Base,
+    path: string,
+    request: HotRequest,
+    at: number,
+  ): Promise<Record<string, string>> {
     const { method, query, headers: given } = request;
     const isChecked = given['x-amz-checksum-sha256'] !== undefined;
     const payload = this.#options.unsigned && isChecked ? 'UNSIGNED-PAYLOAD' : request.payload;
     const { config } = this.#client;
     const identity = await config.credentials();
     const unsigned = { method, path, query, headers: { ...given, host }, payload };
-    return signer.sign(unsigned, identity, Date.now() + config.systemClockOffset);
+    return signer.sign(unsigned, identity, at);
   }
 
   /** Through the SDK's own handler, which waits for the server to want the body. */
@@ -170,16 +181,31 @@ export class Wire {
     return { status: response.statusCode, headers: response.headers, body: response.body as AnswerBody };
   }
 
-  /** The SDK does the same with the answers that it sees. */
-  #setClock({ headers }: Answer): void {
+  /**
+   * The SDK does the same with the answers that it sees.
+   *
+   * @returns how far the server's clock is from the moment for which the request was signed, in milliseconds.
+   */
+  #setClock({ headers }: Answer, signedAt: number): number {
     const there = Date.parse(headers['date'] ?? '');
+    if (Number.isNaN(there)) return 0;
     const { config } = this.#client;
-    if (Number.isNaN(there) || Math.abs(there - Date.now() - config.systemClockOffset) < SKEW_MS) return;
-    config.systemClockOffset = there - Date.now();
+    // Another answer may have set it meanwhile.
+    if (Math.abs(there - Date.now() - config.systemClockOffset) >= SKEW_MS)
+      config.systemClockOffset = there - Date.now();
+    return Math.abs(there - signedAt);
   }
 }
 
 /** Reads an answer of which nobody wants the body, so that its connection serves again. */
 async function drained(body: AnswerBody): Promise<void> {
-  for await (const _ of body);
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > LONGEST)
+      throw Object.assign(new Error('the answer does not end'), { code: 'ERR_FERRY_ANSWER_TOO_LONG' });
+  }
 }
+
+/** No answer to a PUT or a DELETE has as many bytes. */
+const LONGEST = 1024 ** 2;
