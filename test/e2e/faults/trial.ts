@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, type TestContext } from 'vitest';
 import { looksLikeMarker } from '../../../src/migration/marker.ts';
@@ -66,8 +66,8 @@ export class Trial {
     });
     const stores = { legacy: store(from, buckets[0], 'SG'), centre: store(to, buckets[1], 'NO') };
     return await Trial.#laidOut(dir, stores, [from.server, to.server], options, [
-      async () => new OutsideBucket(clientOf(from.server), buckets[0]),
-      async () => new OutsideBucket(clientOf(to.server), buckets[1]),
+      async () => new OutsideBucket(clientOf(from.server), buckets[0], ''),
+      async () => new OutsideBucket(clientOf(to.server), buckets[1], ''),
     ]);
   }
 
@@ -77,9 +77,10 @@ export class Trial {
       legacy: { type: 'file', path: legacy, jurisdiction: 'SG' },
       centre: { type: 'file', path: centre, jurisdiction: 'NO' },
     };
+    mkdirSync(`${legacy}.new`);
     return await Trial.#laidOut(dir, stores, [], options, [
-      async () => new OutsideFolder(legacy),
-      async () => new OutsideFolder(centre),
+      async () => new OutsideFolder(legacy, `${legacy}.new`),
+      async () => new OutsideFolder(centre, `${centre}.new`),
     ]);
   }
 
@@ -130,7 +131,7 @@ export class Trial {
     const lost: string[] = [];
     let tombstones = 0;
     await inTurns([...this.#objects], 32, async ([key, bytes]) => {
-      const [here, there] = [await source.get(key), await centre.get(key)];
+      const [here, there] = [(await source.get(key))?.bytes, (await centre.get(key))?.bytes];
       const isMarked = here !== undefined && looksLikeMarker(here);
       if (isMarked) tombstones += 1;
       const kept = isMarked ? there : here;
