@@ -386,7 +386,7 @@ describe('one state directory', () => {
   it('is for one run at a time; status works meanwhile', async () => {
     const laid = layOut(
       { limits: { bandwidth: '1MiB/s' } },
-      { 'users/NO/a': 'first', 'users/NO/big': Buffer.alloc(6_000_000, 7) },
+      { 'users/NO/a': 'first', 'users/NO/big': Buffer.alloc(12_000_000, 7) },
     );
     const first = startFerry(['run', laid.plan, '--progress', 'none', '--log-level', 'info']);
     await once(first.child.stderr ?? process.stdin, 'data');

@@ -36,5 +36,5 @@ export function isSaid(message: string, said: string): boolean {
   const parts = message
     .split(/\s*…\s*/)
     .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/\s+/g, '\\s+'));
-  return new RegExp(parts.join('[^]*?')).test(said);
+  return new RegExp(parts.join('[^]*?')).test(said.replaceAll('`', ''));
 }

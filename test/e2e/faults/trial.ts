@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, type TestContext } from 'vitest';
 import { looksLikeMarker } from '../../../src/migration/marker.ts';
@@ -77,9 +77,10 @@ export class Trial {
       legacy: { type: 'file', path: legacy, jurisdiction: 'SG' },
       centre: { type: 'file', path: centre, jurisdiction: 'NO' },
     };
+    mkdirSync(`${legacy}.new`);
     return await Trial.#laidOut(dir, stores, [], options, [
-      async () => new OutsideFolder(legacy, dir),
-      async () => new OutsideFolder(centre, dir),
+      async () => new OutsideFolder(legacy, `${legacy}.new`),
+      async () => new OutsideFolder(centre, `${centre}.new`),
     ]);
   }
 
