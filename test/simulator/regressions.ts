@@ -30,4 +30,5 @@ export const REGRESSIONS: readonly Regression[] = [
   })),
   { seed: 1, showed: 'the simulation took the times of a file for attributes of its write' },
   { seed: 5, showed: 'the simulation kept the lock of a process that it had killed' },
+  { seed: 2199, showed: 'the simulation asked for an intent where a late write comes back' },
 ];

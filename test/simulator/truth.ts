@@ -96,10 +96,18 @@ export class Truth {
       throw new Violation(`the hold of ${key} ends at ${holdUntil}, and it was purged before`);
   }
 
+  /** Whether the source has a write that no copy has. */
+  #hidesLate(key: string): boolean {
+    return this.source.all(key).some(({ write }) => write !== undefined && !this.isCopied(write));
+  }
+
   /** Rule 3, when ferry asks a source to hide or remove something. */
   checkBegun(key: string, steps: readonly string[], what: string): void {
     const known = this.known(key);
-    const fits = known !== undefined && (steps.includes(known.step ?? '') || (known.leaving && what === 'drop'));
+    // A late write comes back by the tombstone's own row, which names what it hides; no intent is needed for that.
+    const comesBack = what === 'take away' && known?.state === 'tombstoned' && this.#hidesLate(key);
+    const isBegun = known !== undefined && (steps.includes(known.step ?? '') || (known.leaving && what === 'drop'));
+    const fits = isBegun || comesBack;
     if (!fits)
       throw new Violation(
         `rule 3: ${what} of ${key} is not in the ledger, which has it as ${known?.state} ${known?.step}`,
