@@ -31,4 +31,5 @@ export const REGRESSIONS: readonly Regression[] = [
   { seed: 1, showed: 'the simulation took the times of a file for attributes of its write' },
   { seed: 5, showed: 'the simulation kept the lock of a process that it had killed' },
   { seed: 2199, showed: 'the simulation asked for an intent where a late write comes back' },
+  { seed: 2511, showed: 'the simulation asked runs to end a restore that was cut off' },
 ];
