@@ -1,3 +1,4 @@
+import { safeLine, safeText } from '../base/safe-text.ts';
 import { formatPath, type Path } from './path.ts';
 import type { PlanProblem } from './types.ts';
 
@@ -58,7 +59,9 @@ export class Report {
     this.addAt(this.#places.at(path, spot), formatPath(path), message);
   }
 
-  addAt(place: Place, path: string, message: string): void {
+  addAt(place: Place, where: string, said: string): void {
+    // What is wrong may be a name that controls a terminal.
+    const [path, message] = [safeLine(where), safeText(said)];
     const same = (other: PlanProblem) => other.path === path && other.message === message && other.line === place.line;
     if (this.#problems.some(same)) return;
     this.#problems.push({ file: this.#file, line: place.line, column: place.column, path, message });

@@ -117,8 +117,8 @@ export const jsonChanges = fc.array(
 
 type JsonChange = { readonly at: number; readonly do: string; readonly value: unknown };
 
-export function changedJson(value: unknown, all: readonly JsonChange[]): unknown {
-  const root = { whole: structuredClone(value) };
+export function changedJson(given: unknown, all: readonly JsonChange[]): unknown {
+  const root = { whole: structuredClone(given) };
   for (const one of all) {
     const places: [holder: Record<string, unknown>, name: string][] = [];
     const visit = (holder: Record<string, unknown>): void => {
@@ -131,10 +131,12 @@ export function changedJson(value: unknown, all: readonly JsonChange[]): unknown
     const found = places[Math.floor((one.at / 0x100_0000) * places.length)];
     if (found === undefined) continue;
     const [holder, name] = found;
+    // A value of its own each time: put into itself it would have no end.
+    const value = structuredClone(one.value);
     if (one.do === 'drop' && holder !== root) delete holder[name];
-    else if (one.do === 'add') holder[`${name}2`] = one.value;
+    else if (one.do === 'add') holder[`${name}2`] = value;
     else if (one.do === 'nest') holder[name] = nested(holder[name], 500);
-    else holder[name] = one.value;
+    else holder[name] = value;
   }
   return root.whole;
 }
