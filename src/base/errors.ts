@@ -53,7 +53,8 @@ export class FerryError extends Error {
 
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  // A server's answer can make anything of it: the SDK takes two messages for a list.
+  return error instanceof Error ? String(error.message) : String(error);
 }
 
 /** An error as `--json` documents show it. */

@@ -33,7 +33,7 @@ describe('whatever comes in is taken or refused in clear words', () => {
       });
       if (found.failed)
         process.stderr.write(
-          `again: npm run fuzz -- --target ${name} --seed ${found.seed} --path ${found.counterexamplePath}\n`,
+          `again: npm run fuzz -- --target ${name} --seed ${found.seed} --path ${found.counterexamplePath}\n${String(found.errorInstance)}\n`,
         );
       if (MINUTES > 0) process.stderr.write(`${name}: ${found.numRuns} inputs, seed ${found.seed}\n`);
       expect(found.failed ? await fc.asyncDefaultReportMessage(found) : undefined).toBeUndefined();
