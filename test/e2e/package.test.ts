@@ -13,6 +13,8 @@ const ALLOWED: readonly RegExp[] = [
   /^dist\/([a-z0-9-]+\/)*[a-z0-9-]+\.js$/,
   /^dist\/ledger\/migrations\/\d{3}-[a-z-]+\.sql$/,
   /^docs\/([a-z-]+\/)*[A-Za-z0-9.-]+\.(md|svg|1)$/,
+  /^docs\/images\/report-\d+\.png$/,
+  /^docs\/kubernetes-workers\.yaml$/,
   /^plans\/[a-z0-9.-]+\.(yaml|json|ndjson)$/,
   /^(CHANGELOG|README|SECURITY)\.md$/,
   /^LICENSE$/,
