@@ -13,7 +13,15 @@ const EXAMPLES: Readonly<Record<string, Examples>> = {
     ['ferry run plan.yaml --until verified --partition nordic', 'one partition, and no source is touched'],
     ['ferry run plan.yaml --sealed sealed.json --approval sealed.anna.approval', 'with an approval'],
   ],
-  status: [['ferry status plan.yaml --json', 'for a script, also while a run is on']],
+  status: [
+    ['ferry status plan.yaml --json', 'for a script, also while a run is on'],
+    ['ferry status plan.yaml --watch', 'a second look at a run that is on, until it ends'],
+  ],
+  recover: [
+    ['ferry recover plan.yaml', 'after the state directory was lost'],
+    ['ferry recover plan.yaml --evidence bundle --key evidence.pub', 'with what an exported bundle tells'],
+  ],
+  report: [['ferry report plan.yaml --out clover.html', 'where the plan stands, as a page']],
   limits: [
     ['ferry limits plan.yaml --bandwidth 20MiB/s', 'slower, at once'],
     ['ferry limits plan.yaml --clear', 'as the plan says again'],
