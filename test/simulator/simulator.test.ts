@@ -12,7 +12,7 @@ import { seeded } from './world.ts';
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
 /** Seconds that the fresh seeds of one call may take. */
-const FRESH_S = 20;
+const FRESH_S = 10;
 
 async function main(...args: readonly string[]): Promise<{ readonly code: unknown; readonly told: string }> {
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
