@@ -53,10 +53,12 @@ export async function judgeCovering(
   const { versions } = source;
   const { signal } = context;
   const history = await versions.of(row.key, { signal });
+  // A tombstone of before that lies deeper than what this one is put on was judged in its time.
+  const bottom = history.findIndex(({ version }) => version === bound.version);
   const own: Own[] = [];
-  for (const state of history) {
+  for (const [index, state] of history.entries()) {
     const one = state.version === put ? { state, attempt: intent } : await ownOf(context, row, intent, versions, state);
-    if (one !== undefined) own.push(one);
+    if (one !== undefined && (index > bottom || one.attempt === intent)) own.push(one);
   }
   const lowest = own[0];
   if (lowest === undefined) return undefined;

@@ -133,3 +133,27 @@ describe('a marker of a killed run that arrives over what someone wrote with the
     expect(Versions).toHaveLength(2);
   });
 });
+
+describe('a tombstone of before that lies deep in a history', () => {
+  it('is no part of what the next one is put on: the same bytes written again are hidden again', async () => {
+    const [from, to] = [await newBucket({ versioned: true }), await newBucket({ versioned: false })];
+    const plan = join(tempDir(), 'plan.json');
+    const stores = { legacy: bucketStore(from, 'SG'), centre: bucketStore(to, 'NO') };
+    const partitions = [{ name: 'all', from: 'legacy', select: { prefix: '' }, to: 'centre' }];
+    writeFileSync(plan, JSON.stringify({ ...planDocument(), stores, partitions, exclude: [] }));
+    const write = async (): Promise<void> => {
+      await minioClient().send(new PutObjectCommand({ Bucket: from, Key: 'a', Body: 'first' }));
+    };
+    const run = async (): Promise<Outcome> => documentOf<Outcome>(await ferry(['run', plan, '--json'], minioEnv()));
+    await write();
+    expect((await run()).totals.states).toMatchObject({ tombstoned: 1 });
+    await write();
+    // A person has to look at it once; who runs it again wants it moved.
+    expect((await run()).totals.states).toMatchObject({ conflict: 1 });
+    const again = await run();
+    expect(again.unresolved).toEqual([]);
+    expect(again.totals.states).toMatchObject({ tombstoned: 1 });
+    const { Versions = [] } = await minioClient().send(new ListObjectVersionsCommand({ Bucket: from }));
+    expect(Versions).toHaveLength(4);
+  });
+});
