@@ -85,7 +85,8 @@ async function work(
   session.about({ until, partitions: partitions === undefined ? null : [...partitions] });
   const router = await openRouter(plan);
   const progress = await startProgress(options.progress, metered(session, until, partitions), io);
-  let told = 0;
+  // The first one is told at once: the clock may have begun a moment ago.
+  let told = Number.NEGATIVE_INFINITY;
   const count: Listener = (event) => {
     if (event.type !== 'moved' || event.moved === undefined) return;
     moved.objects += 1;
